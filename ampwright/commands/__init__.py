@@ -1,0 +1,1 @@
+"""One file a command; the names and helps are in `main`."""

@@ -1,0 +1,1 @@
+"""Compiled numerics shared by the engines, and the one decorator that compiles them."""

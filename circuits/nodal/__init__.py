@@ -1,0 +1,1 @@
+"""Modified nodal analysis: operating point, small signal, and the discrete K-method."""

@@ -1,0 +1,1 @@
+"""Models a person can read, fitted to recordings: filters, curves and their compositions."""

@@ -1,0 +1,1 @@
+"""Netlists on the page: SPICE text to a Circuit, and back."""

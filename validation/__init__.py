@@ -1,0 +1,1 @@
+"""Is it true? Audio, metrics, comparison, captures, plots and reports."""

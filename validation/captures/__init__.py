@@ -1,0 +1,1 @@
+"""Neural captures: file formats, inference and training."""
