@@ -1,0 +1,67 @@
+"""All laws under one number each: `evaluate` looks a law up by its code, so that a solver can loop over a table of devices.
+
+Code 0 is kept for behavioural tapes, which are evaluated elsewhere. Constants of all devices lie in one flat array.
+"""
+
+from __future__ import annotations
+
+from numba.np.unsafe.ndarray import to_fixed_tuple
+
+from circuits.devices.bjt import BJT, BJT_CHARGE, BjtConstants, bjt, bjt_charge
+from circuits.devices.diode import DEPLETION, DIODE, DIODE_CHARGE, DepletionConstants, DiodeConstants, depletion_only, diode, diode_charge
+from circuits.devices.law import Law
+from circuits.devices.pentode import PENTODE, PentodeConstants, pentode
+from circuits.devices.triode import TRIODE, TRIODE_DEMPWOLF, DempwolfConstants, TriodeConstants, triode, triode_dempwolf
+from circuits.kernels.jit import kernel
+
+LAWS: dict[str, Law] = {law.name: law for law in (DIODE, DIODE_CHARGE, DEPLETION, BJT, BJT_CHARGE, TRIODE, TRIODE_DEMPWOLF, PENTODE)}
+
+# lengths of the constants, frozen into the compiled code
+_DIODE, _DEPLETION, _BJT = len(DiodeConstants._fields), len(DepletionConstants._fields), len(BjtConstants._fields)
+_TRIODE, _DEMPWOLF, _PENTODE = len(TriodeConstants._fields), len(DempwolfConstants._fields), len(PentodeConstants._fields)
+
+
+@kernel
+def spread(r, outputs, inputs, y, J):
+    """Write a law's flat tuple into values ``y`` and slopes ``J``."""
+    for row in range(outputs):
+        y[row] = r[row]
+        for column in range(inputs):
+            J[row, column] = r[outputs + row * inputs + column]
+
+
+@kernel
+def evaluate(code, c, k, x, y, J):
+    """Evaluate one law.
+
+    Parameters
+    ----------
+    code : int
+        The law's number, `Law.code`.
+    c : ndarray of float
+        Constants of all devices; this device's begin at ``k``, in the order of its NamedTuple.
+    k : int
+        Offset into ``c``.
+    x : ndarray of float
+        Controlling voltages, V, from x[0].
+    y : ndarray of float
+        Receives the currents (A), then the charges (C).
+    J : ndarray of float, shape (at least outputs, at least inputs)
+        Receives the slopes: row by output, column by input.
+    """
+    if code == 1:
+        spread(diode(x[0], DiodeConstants(*to_fixed_tuple(c[k:], _DIODE))), 1, 1, y, J)
+    elif code == 2:
+        spread(diode_charge(x[0], DiodeConstants(*to_fixed_tuple(c[k:], _DIODE))), 2, 1, y, J)
+    elif code == 3:
+        spread(depletion_only(x[0], DepletionConstants(*to_fixed_tuple(c[k:], _DEPLETION))), 1, 1, y, J)
+    elif code == 4:
+        spread(bjt(x[0], x[1], BjtConstants(*to_fixed_tuple(c[k:], _BJT))), 2, 2, y, J)
+    elif code == 5:
+        spread(bjt_charge(x[0], x[1], BjtConstants(*to_fixed_tuple(c[k:], _BJT))), 4, 2, y, J)
+    elif code == 6:
+        spread(triode(x[0], x[1], TriodeConstants(*to_fixed_tuple(c[k:], _TRIODE))), 2, 2, y, J)
+    elif code == 7:
+        spread(triode_dempwolf(x[0], x[1], DempwolfConstants(*to_fixed_tuple(c[k:], _DEMPWOLF))), 2, 2, y, J)
+    elif code == 8:
+        spread(pentode(x[0], x[1], x[2], PentodeConstants(*to_fixed_tuple(c[k:], _PENTODE))), 3, 3, y, J)

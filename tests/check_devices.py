@@ -1,0 +1,80 @@
+"""What every device law must obey, shared by the device tests: exact slopes, finite values, equality with the table."""
+
+import numpy as np
+
+from circuits.circuit import Card
+from circuits.devices.families import place
+from circuits.devices.table import evaluate
+from circuits.elements import Device
+
+
+def part(kind, nodes, temperature=27.0, instance=None, **values):
+    """Placement of a device of one kind with card values."""
+    return place(Device("x1", tuple(nodes), Card("card", kind, values), instance or {}), temperature)
+
+
+def rows(law, x, constants):
+    """Outputs and slopes of a law at one point, as arrays."""
+    flat = np.array(law.function(*[float(value) for value in x], constants))
+    outputs = len(law.currents) + len(law.charges)
+    return flat[:outputs], flat[outputs:].reshape(outputs, len(law.inputs))
+
+
+def check_slopes(law, constants, points, relative=1e-6, floor=1e-15):
+    """Every slope against central differences of three widths, extrapolated (Richardson), at every point.
+
+    A difference that straddles a joint of the law is as wrong as its step; so a point counts as wrong only if no step width agrees.
+    """
+    points = np.atleast_2d(points)
+    for x in points:
+        _, slopes = rows(law, x, constants)
+        for column in range(len(law.inputs)):
+            best = np.full(len(slopes), np.inf)
+            for h in 1e-2, 1e-3, 1e-4, 1e-5, 1e-6:
+                h *= max(0.1, abs(x[column]) * 0.01)
+                def at(step):
+                    moved = np.array(x, dtype=float)
+                    moved[column] += step
+                    return rows(law, moved, constants)[0], moved[column]
+                (high, a), (low, b), (high2, a2), (low2, b2) = at(h), at(-h), at(2 * h), at(-2 * h)
+                near, far = (high - low) / (a - b), (high2 - low2) / (a2 - b2)
+                estimate = (4.0 * near - far) / 3.0
+                noise = 4.0 * np.finfo(float).eps * np.maximum(np.abs(high), np.abs(low)) / h
+                error = np.abs(estimate - slopes[:, column]) - noise
+                best = np.minimum(best, error / np.maximum(np.abs(slopes[:, column]), floor))
+            assert np.all(best <= relative), (law.name, x, column, best, slopes[:, column])
+
+
+def check_finite(law, constants, rng, extent=1e4, count=300):
+    """Values and slopes are finite wherever a Newton step may land."""
+    for size in (1.0, 30.0, extent):
+        for x in rng.uniform(-size, size, (count, len(law.inputs))):
+            values, slopes = rows(law, x, constants)
+            assert np.all(np.isfinite(values)) and np.all(np.isfinite(slopes)), (law.name, x)
+
+
+def check_table(law, constants, points):
+    """The table gives the same bits as the law."""
+    c = np.concatenate([[np.nan, np.nan], np.array(constants, dtype=float)])
+    for x in np.atleast_2d(points):
+        values, slopes = rows(law, x, constants)
+        y, J = np.full(8, np.nan), np.full((8, 8), np.nan)
+        evaluate(law.code, c, 2, np.array(x, dtype=float), y, J)
+        assert np.array_equal(y[:len(values)], values) and np.array_equal(J[:len(values), :len(law.inputs)], slopes)
+        assert np.all(np.isnan(y[len(values):]))
+
+
+def dissipated(placed, x):
+    """Sum of current times voltage over all ports of a law whose currents flow between nodes that the inputs fix, watts."""
+    potentials = {placed.inputs[0][1]: 0.0}
+    waiting = list(zip(placed.inputs, x))
+    while waiting:
+        (plus, minus), value = waiting.pop(0)
+        if minus in potentials:
+            potentials[plus] = potentials[minus] + value
+        elif plus in potentials:
+            potentials[minus] = potentials[plus] - value
+        else:
+            waiting.append(((plus, minus), value))
+    values, _ = rows(placed.law, x, placed.constants)
+    return sum(i * (potentials[a] - potentials[b]) for i, (a, b) in zip(values, placed.currents))
