@@ -1,0 +1,110 @@
+"""Latency, polarity, gain, offset and drift put in are found again, and strangers are refused."""
+
+import numpy as np
+import pytest
+
+from circuits.errors import SignalError
+from validation.align import Alignment, advance, align, apply
+from validation.audio import resample
+from validation.signals import shipped_phrase, sine
+from validation.waveform_metrics import esr
+
+RATE = 48000.0
+GUITAR = shipped_phrase("chords").samples[:240000]
+
+
+def _band_limited(delay: float, n_samples: int = 96000, seed: int = 1) -> np.ndarray:
+    """The same sum of sines whatever the delay, evaluated at shifted times: an exact fractional delay."""
+    rng = np.random.default_rng(seed)
+    t = np.arange(n_samples) - delay
+    frequencies = rng.uniform(60.0, 15000.0, 60)
+    envelope = np.exp(-0.5 * ((t - 0.4 * n_samples) / (0.15 * n_samples)) ** 2)
+    return envelope * sum(np.sin(2 * np.pi * f / RATE * t + p) / np.sqrt(f) for f, p in zip(frequencies, rng.uniform(0, 6, 60)))
+
+
+@pytest.mark.parametrize("delay", [0.0, 0.25, -0.5, 3.3, 100.77, -2000.4, 12345.678])
+def test_sub_sample_latency(delay):
+    found = align(_band_limited(0.0), _band_limited(delay), RATE)
+    assert found.latency == pytest.approx(delay, abs=1e-3)
+    assert found.polarity == 1 and found.gain == pytest.approx(1.0, abs=1e-4) and found.coherence > 0.99
+    assert found.esr_after < 1e-6
+
+
+@pytest.mark.parametrize("gain, dc", [(0.5, 0.0), (-2.0, 0.01), (-0.001, -0.2), (1000.0, 30.0)])
+def test_gain_polarity_and_offset(gain, dc):
+    found = align(GUITAR, np.roll(GUITAR, 480) * gain + dc, RATE)
+    assert found.latency == 480.0
+    assert found.polarity == np.sign(gain) and found.gain == pytest.approx(1 / abs(gain), rel=1e-6)
+    assert found.dc == pytest.approx(-dc / gain, abs=1e-6)
+    assert found.gain_db == pytest.approx(-20 * np.log10(abs(gain)), abs=1e-4)
+    estimate = np.roll(GUITAR, 480) * gain + dc
+    whole = apply(found, estimate, "latency+gain")[:-480]
+    assert esr(GUITAR[:-480], whole) < 1e-12
+    assert np.array_equal(apply(found, estimate, "latency")[:-480], GUITAR[:-480] * gain + dc)
+    assert np.array_equal(apply(found, estimate, "none"), estimate)
+
+
+def test_identical_signals_are_left_alone():
+    found = align(GUITAR, GUITAR.copy(), RATE)
+    assert (found.latency, found.polarity, found.esr_after) == (0.0, 1, pytest.approx(0.0, abs=1e-25))
+    assert found.margin == (0, 0) and np.array_equal(apply(found, GUITAR, "latency"), GUITAR)
+
+
+@pytest.mark.parametrize("drive", [3.0, 30.0])
+def test_latency_through_distortion(drive):
+    """A clean and a distorted rendering still line up to a twentieth of a sample."""
+    estimate = np.tanh(drive * advance(GUITAR, -37.4))
+    found = align(np.tanh(1.3 * drive * GUITAR), estimate, RATE)
+    assert found.latency == pytest.approx(37.4, abs=0.05)
+
+
+@pytest.mark.parametrize("noise", [0.3, 1.0, 1.7])
+def test_coherence_of_a_signal_in_noise(noise):
+    """White signal and white noise of relative power r: the coherence is 1 / (1 + r)."""
+    rng = np.random.default_rng(3)
+    white = rng.standard_normal(96000)
+    found = align(white, np.roll(white, 55) + noise * rng.standard_normal(96000), RATE)
+    assert found.latency == pytest.approx(55.0, abs=0.1)
+    assert found.coherence == pytest.approx(1 / (1 + noise**2), abs=0.03)
+
+
+def test_a_sine_takes_the_nearest_of_its_equal_latencies():
+    t = np.arange(48000)
+    found = align(sine(1000.0, 1.0, RATE), np.sin(2 * np.pi * 1000.0 / RATE * (t - 5)), RATE)
+    assert found.latency == pytest.approx(5.0, abs=0.01) and found.polarity == 1
+
+
+def test_drift_in_parts_per_million():
+    """A clock 20 ppm slow stretches the estimate: its latency grows."""
+    estimate = resample(GUITAR, RATE, RATE * (1 + 20e-6))[:len(GUITAR)]
+    estimate = np.pad(estimate, (0, len(GUITAR) - len(estimate)))
+    found = align(GUITAR, estimate, RATE)
+    assert found.drift == pytest.approx(20.0, abs=0.5) and found.drift_error < 0.5
+    assert abs(align(GUITAR, np.roll(GUITAR, 9), RATE).drift) < 0.1
+
+
+def test_strangers_are_refused_with_their_coherence():
+    other = shipped_phrase("single-notes").samples[:240000]
+    with pytest.raises(SignalError, match=r"don't seem to belong together: their coherence is 0\.[01]\d\d, and at least 0.2"):
+        align(GUITAR, other, RATE)
+    rng = np.random.default_rng(1)
+    with pytest.raises(SignalError, match="don't seem to belong together"):
+        align(rng.standard_normal(4800), rng.standard_normal(4800), RATE)
+
+
+def test_refusals():
+    with pytest.raises(SignalError, match="target is silent"):
+        align(np.zeros(4800), GUITAR[:4800], RATE)
+    with pytest.raises(SignalError, match="estimate is silent"):
+        align(GUITAR, np.zeros(len(GUITAR)), RATE)
+    with pytest.raises(SignalError, match="too short to align"):
+        align(np.ones(100), np.arange(100.0), RATE)
+    with pytest.raises(SignalError, match="no alignment 'magic'"):
+        apply(Alignment(0, 1, 1, 0, 0, 0, 1, 0, 0, 0), GUITAR, "magic")
+
+
+@pytest.mark.parametrize("delay", [0.5, -3.25, 17.9])
+def test_fractional_advance_is_exact_to_rounding_of_the_window(delay):
+    moved = advance(_band_limited(delay), delay)
+    assert np.abs(moved - _band_limited(0.0))[1000:-1000].max() < 1e-6 * np.abs(moved).max()
+    assert advance(np.ones(5), 9.0).tolist() == [0.0] * 5 and advance(np.ones(5), -9.0).tolist() == [0.0] * 5
