@@ -68,12 +68,20 @@ def digest(path: Path) -> str:
     return total.hexdigest()[:20]
 
 
-def kernel(function):
-    """Compile a function of floats, arrays and NamedTuples: nopython, cached, numpy error model, no fast-math."""
+def kernel(function=None, *, bare: bool = False):
+    """Compile a function of floats, arrays and NamedTuples: nopython, cached, numpy error model, no fast-math.
+
+    ``bare=True`` is for the inside of sample loops: merged into its callers and without reference counts, so it must not
+    allocate. A NamedTuple of thirty arrays handed down a call is copied and counted otherwise (a diode clipper: 4,000 ns a sample
+    without, 280 ns with it).
+    """
+    if function is None:
+        return lambda inner: kernel(inner, bare=bare)
     path = Path(function.__code__.co_filename).resolve()
+    options = {"forceinline": True, "_nrt": False} if bare else {}
     before = config.CACHE_DIR
     config.CACHE_DIR = str(cache_folder() / "numba" / digest(path))
     try:
-        return numba.njit(cache=True, error_model="numpy", nogil=True)(function)
+        return numba.njit(cache=True, error_model="numpy", nogil=True, **options)(function)
     finally:
         config.CACHE_DIR = before

@@ -1,0 +1,468 @@
+"""A circuit as equations: modified nodal analysis with storage and nonlinear laws kept apart.
+
+    G x + T dz/dt + P w(q) = b + U u(t),     z = M R x,     q = Q x + Qu u(t),     y = L x
+
+x holds node voltages, then branch currents; z charges (of a spanning forest of the capacitors) and fluxes of inductors;
+u the sources that move: the audio input first; w the outputs of the nonlinear laws and q what controls them.
+
+Capacitors that close a loop of capacitors (the three of a triode) bring no state of their own: their charge is expressed by the
+forest's voltages, so that no mode exists that the rest of the circuit can't damp.
+
+References
+----------
+Ho, Ruehli, Brennan: The modified nodal approach to network analysis, IEEE Trans. CAS 22(6), 1975.
+Yeh, Abel, Smith: Automated physical modeling of nonlinear audio circuits for real-time audio effects, IEEE TASLP 18(4), 2010.
+Holters, Zölzer: A generalized method for the derivation of nonlinear state-space models from circuit schematics, EUSIPCO 2015.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import networkx as nx
+import numpy as np
+
+from circuits.circuit import GROUND, Circuit, Element
+from circuits.devices import families
+from circuits.elements import (BehaviouralCurrent, BehaviouralVoltage, Capacitor, Coupling, CurrentControlledCurrent,
+                               CurrentControlledVoltage, CurrentSource, Device, IdealTransformer, Inductor, Nullor, Resistor,
+                               VoltageControlledCurrent, VoltageControlledVoltage, VoltageSource)
+from circuits.errors import CircuitError
+from circuits.expressions import Current, Voltage, evaluate, leaves, tape
+from circuits.nodal.laws import MAX_INPUTS, Entry
+from circuits.waveforms import Waveform
+
+Row = dict[int, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Moving:
+    """One entry of u: the audio input, a source's waveform, or time itself (waveform None)."""
+
+    name: str
+    kind: str  # "audio", "waveform" or "time"
+    waveform: Waveform | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How far Newton may move each q: junction limits towards plus and minus, and a largest step; 0 means none."""
+
+    plus_scale: np.ndarray
+    plus_bound: np.ndarray
+    minus_scale: np.ndarray
+    minus_bound: np.ndarray
+    step: np.ndarray
+
+
+@dataclass(frozen=True, slots=True)
+class Equations:
+    """The arrays of the module's header; see there. ``unknowns`` names the entries of x, ``ports`` those of q."""
+
+    unknowns: tuple[str, ...]
+    n_nodes: int
+    G: np.ndarray
+    T: np.ndarray
+    M: np.ndarray
+    R: np.ndarray
+    U: np.ndarray
+    b: np.ndarray
+    P: np.ndarray
+    Q: np.ndarray
+    Qu: np.ndarray
+    L: np.ndarray
+    moving: tuple[Moving, ...]
+    entries: tuple[Entry, ...]
+    limits: Limits
+    ports: tuple[str, ...]
+    charge_columns: np.ndarray
+    states: tuple[str, ...]
+    ac: np.ndarray
+    forced: tuple[tuple[int, float], ...]
+    hints: tuple[tuple[int, float], ...]
+
+    def node(self, name: str) -> int:
+        """Index of a node's voltage in x."""
+        return self.unknowns.index(f"v({name})")
+
+
+def assemble(circuit: Circuit) -> Equations:
+    """Write down the equations of a circuit at its present control positions.
+
+    Parameters
+    ----------
+    circuit : Circuit
+        Bound or not.
+
+    Returns
+    -------
+    Equations
+
+    Raises
+    ------
+    CircuitError
+        For values that make no sense, each with its element and line.
+    """
+    bound = circuit.bound()
+    return _Assembly(bound, *_placed(bound)).equations()
+
+
+def _placed(circuit: Circuit):
+    """Replace devices by their laws and inner elements."""
+    plain: list[Element] = []
+    laws = []
+    waiting = list(reversed(circuit.elements))
+    while waiting:
+        element = waiting.pop()
+        if isinstance(element, Device):
+            placement = families.place(element, circuit.temperature)
+            laws.extend(placement.laws)
+            waiting.extend(reversed(placement.elements))
+        else:
+            plain.append(element)
+    return plain, laws
+
+
+class _Assembly:
+    """Collects rows and columns as sparse dictionaries while it walks through the elements."""
+
+    def __init__(self, circuit: Circuit, elements: list[Element], laws: list):
+        self.circuit = circuit
+        self.elements = elements
+        self.laws = laws
+        nodes = dict.fromkeys(circuit.nodes)
+        nodes.update(dict.fromkeys(node for element in elements for node in element.nodes))
+        nodes.update(dict.fromkeys(node for law in laws for pair in (*law.inputs, *law.currents, *law.charges) for node in pair))
+        nodes.pop(GROUND, None)
+        self.index = {node: k for k, node in enumerate(nodes)}
+        self.n_nodes = len(nodes)
+        self.unknowns = [f"v({node})" for node in nodes]
+        self.branches: dict[str, int] = {}
+        self.stamps: list[tuple[int, int, float]] = []
+        self.constant: list[tuple[int, float]] = []
+        self.drives: list[tuple[int, int, float]] = []
+        self.moving: list[Moving] = []
+        self.ac: list[tuple[int, complex]] = []
+        self.q: dict[tuple, int] = {}
+        self.q_rows: list[tuple[Row, Row]] = []
+        self.columns: dict[tuple, int] = {}
+        self.column_rows: list[Row] = []
+        self.column_charge: list[int] = []
+        self.entries: list[Entry] = []
+        self.port_limits: list[list] = []
+        if circuit.input:
+            self.moving.append(Moving(circuit.input, "audio"))
+
+    # --- rows -------------------------------------------------------------------------------------------------------
+    def difference(self, plus: str, minus: str) -> Row:
+        """Row of v(plus) - v(minus), or column of a current from plus to minus."""
+        row: Row = {}
+        for node, sign in ((plus, 1.0), (minus, -1.0)):
+            if node != GROUND:
+                k = self.index[node]
+                row[k] = row.get(k, 0.0) + sign
+        return {k: s for k, s in row.items() if s}
+
+    def branch(self, element: Element) -> int:
+        """A new unknown: the current of an element, entering its first node."""
+        k = len(self.unknowns)
+        self.unknowns.append(f"i({element.name})")
+        self.branches[element.name] = k
+        return k
+
+    def voltage_branch(self, element: Element) -> int:
+        """A branch whose row reads v(plus) - v(minus) = ..."""
+        k = self.branch(element)
+        for node, sign in self.difference(*element.nodes[:2]).items():
+            self.stamps += [(node, k, sign), (k, node, sign)]
+        return k
+
+    def refuse(self, element: Element, what: str, mend: str = "") -> CircuitError:
+        return CircuitError(f"{element.name}: {what}", mend=mend, place=element.place, element=element.name)
+
+    def sensor(self, element: Element, name: str) -> int:
+        if name not in self.branches:
+            raise self.refuse(element, f"{name} has no current that can be sensed", "Name a voltage source or an inductor.")
+        return self.branches[name]
+
+    # --- nonlinear ports --------------------------------------------------------------------------------------------
+    def port(self, row: Row, drive: Row) -> tuple[int, float]:
+        """Index and sign of a controlling quantity; equal ones share an index, whatever their sign."""
+        items = tuple(sorted(row.items())) + tuple((-1 - k, s) for k, s in sorted(drive.items()))
+        sign = 1.0 if not items or items[0][1] > 0 else -1.0
+        key = tuple((k, s * sign) for k, s in items)
+        if key not in self.q:
+            self.q[key] = len(self.q_rows)
+            self.q_rows.append(({k: s * sign for k, s in row.items()}, {k: s * sign for k, s in drive.items()}))
+            self.port_limits.append([0.0, 0.0, 0.0, 0.0, 0.0])
+        return self.q[key], sign
+
+    def column(self, row: Row, inputs: tuple, charge: int) -> tuple[int, float]:
+        """Index and sign of an output; laws on the same ports share the column of equal currents (antiparallel diodes)."""
+        items = tuple(sorted(row.items()))
+        sign = 1.0 if not items or items[0][1] > 0 else -1.0
+        key = (tuple((k, s * sign) for k, s in items), frozenset(inputs), len(self.column_rows) if charge else -1)
+        if key not in self.columns:
+            self.columns[key] = len(self.column_rows)
+            self.column_rows.append({k: s * sign for k, s in row.items()})
+            self.column_charge.append(charge)
+        return self.columns[key], sign
+
+    def limit(self, port: int, sign: float, kind: int, scale: float, bound: float) -> None:
+        limits = self.port_limits[port]
+        if kind == 1:
+            at = 0 if sign > 0 else 2
+            if limits[at] == 0.0 or bound < limits[at + 1]:
+                limits[at], limits[at + 1] = scale, bound
+        elif kind == 2:
+            limits[4] = bound if limits[4] == 0.0 else min(limits[4], bound)
+
+    # --- elements ---------------------------------------------------------------------------------------------------
+    def equations(self) -> Equations:
+        storage = [element for element in self.elements if isinstance(element, (Capacitor, Inductor))]
+        later = (BehaviouralCurrent, BehaviouralVoltage, CurrentControlledCurrent, CurrentControlledVoltage, Coupling)
+        for element in self.elements:
+            if isinstance(element, BehaviouralVoltage):
+                self.voltage_branch(element)
+            elif not isinstance(element, later):
+                self.linear(element)
+        for element in self.elements:
+            if isinstance(element, later) and not isinstance(element, Coupling):
+                self.controlled(element)
+        for law in self.laws:
+            self.place_law(law)
+        T, M, R, states = self.storage(storage)
+        return self.arrays(T, M, R, states)
+
+    def linear(self, element: Element) -> None:
+        if isinstance(element, Resistor):
+            if element.value == 0.0:
+                self.voltage_branch(element)
+                return
+            if not abs(element.value) > 1e-15:
+                raise self.refuse(element, f"a resistance of {element.value:g} ohm", "Give a resistance that is not zero, or exactly 0 for a short.")
+            self.conductance(self.difference(*element.nodes), 1.0 / element.value)
+        elif isinstance(element, Inductor):
+            self.voltage_branch(element)
+        elif isinstance(element, VoltageSource):
+            k = self.voltage_branch(element)
+            self.source(element, {k: 1.0})
+        elif isinstance(element, CurrentSource):
+            self.source(element, {k: -s for k, s in self.difference(*element.nodes).items()})
+        elif isinstance(element, VoltageControlledVoltage):
+            k = self.voltage_branch(element)
+            for node, sign in self.difference(*element.nodes[2:]).items():
+                self.stamps.append((k, node, -sign * element.gain))
+        elif isinstance(element, VoltageControlledCurrent):
+            for row, s in self.difference(*element.nodes[:2]).items():
+                for node, sign in self.difference(*element.nodes[2:]).items():
+                    self.stamps.append((row, node, s * sign * element.gain))
+        elif isinstance(element, Nullor):
+            k = self.branch(element)
+            for node, sign in self.difference(*element.nodes[2:]).items():
+                self.stamps.append((node, k, sign))
+            for node, sign in self.difference(*element.nodes[:2]).items():
+                self.stamps.append((k, node, sign))
+        elif isinstance(element, IdealTransformer):
+            k = self.branch(element)  # the current into 1+; the secondary carries -ratio times it
+            for nodes, factor in ((element.nodes[:2], 1.0), (element.nodes[2:], -element.ratio)):
+                for node, sign in self.difference(*nodes).items():
+                    self.stamps += [(node, k, sign * factor), (k, node, sign * factor)]
+        elif not isinstance(element, Capacitor):
+            raise self.refuse(element, f"{type(element).__name__} is not known to the nodal equations")
+
+    def conductance(self, row: Row, g: float) -> None:
+        for i, s in row.items():
+            for j, t in row.items():
+                self.stamps.append((i, j, s * t * g))
+
+    def source(self, element, row: Row) -> None:
+        for k, s in row.items():
+            if element.ac:
+                self.ac.append((k, s * element.ac * np.exp(1j * np.deg2rad(element.ac_phase))))
+        if element.name == self.circuit.input:
+            self.constant += [(k, s * element.dc) for k, s in row.items()]
+            self.drives += [(k, 0, s) for k, s in row.items()]
+        elif element.waveform is not None:
+            self.drives += [(k, len(self.moving), s) for k, s in row.items()]
+            self.moving.append(Moving(element.name, "waveform", element.waveform))
+        else:
+            self.constant += [(k, s * element.dc) for k, s in row.items()]
+
+    def controlled(self, element: Element) -> None:
+        if isinstance(element, CurrentControlledCurrent):
+            sensed = self.sensor(element, element.sensor)
+            for row, s in self.difference(*element.nodes).items():
+                self.stamps.append((row, sensed, s * element.gain))
+        elif isinstance(element, CurrentControlledVoltage):
+            k = self.voltage_branch(element)
+            self.stamps.append((k, self.sensor(element, element.sensor), -element.gain))
+        else:
+            self.behavioural(element)
+
+    def behavioural(self, element) -> None:
+        inputs = []
+        order = leaves(element.expression)
+        if len(order) > MAX_INPUTS:
+            raise self.refuse(element, f"its expression reads {len(order)} voltages and currents", f"At most {MAX_INPUTS} are possible.")
+        if not order:
+            value = evaluate(element.expression, {})
+            if isinstance(element, BehaviouralVoltage):
+                self.constant.append((self.branches[element.name], value))
+            else:
+                self.constant += [(k, -s * value) for k, s in self.difference(*element.nodes).items()]
+            return
+        for leaf in order:
+            if isinstance(leaf, Voltage):
+                for node in (leaf.plus, leaf.minus):
+                    if node != GROUND and node not in self.index:
+                        raise self.refuse(element, f"V({node}) names a node that does not exist")
+                inputs.append(self.port(self.difference(leaf.plus, leaf.minus), {}))
+            elif isinstance(leaf, Current):
+                inputs.append(self.port(self.current_row(element, leaf.element), {}))
+            else:
+                inputs.append(self.port({}, {self.time_input(): 1.0}))
+        if isinstance(element, BehaviouralVoltage):
+            row = {self.branches[element.name]: -1.0}
+        else:
+            row = self.difference(*element.nodes)
+        column, sign = self.column(row, tuple(i for i, _ in inputs), 0)
+        self.entries.append(Entry(element.name, 0, (), tuple(inputs), ((column, sign, 0),), tape(element.expression, order)))
+
+    def current_row(self, element: Element, name: str) -> Row:
+        if name in self.branches:
+            return {self.branches[name]: 1.0}
+        for other in self.elements:
+            if other.name == name and isinstance(other, Resistor):
+                return {k: s / other.value for k, s in self.difference(*other.nodes).items()}
+        raise self.refuse(element, f"I({name}) can't be sensed", "Name a voltage source, an inductor or a resistor.")
+
+    def time_input(self) -> int:
+        for k, moving in enumerate(self.moving):
+            if moving.kind == "time":
+                return k
+        self.moving.append(Moving("time", "time"))
+        return len(self.moving) - 1
+
+    def place_law(self, law) -> None:
+        inputs = []
+        for pair, limit in zip(law.inputs, law.limits):
+            port, sign = self.port(self.difference(*pair), {})
+            self.limit(port, sign, *limit)
+            inputs.append((port, sign))
+        ports = tuple(port for port, _ in inputs)
+        outputs = []
+        for charge, pairs in enumerate((law.currents, law.charges)):
+            outputs += [(*self.column(self.difference(*pair), ports, charge), charge) for pair in pairs]
+        self.entries.append(Entry(law.name, law.law.code, tuple(float(value) for value in law.constants), tuple(inputs), tuple(outputs), None))
+
+    # --- storage ----------------------------------------------------------------------------------------------------
+    def storage(self, elements: list[Element]):
+        """Charges of a spanning forest of capacitors, then fluxes of inductors: columns T, matrix M, rows R, names."""
+        capacitors = [element for element in elements if isinstance(element, Capacitor) and element.value != 0.0
+                      and element.nodes[0] != element.nodes[1]]
+        joined = nx.utils.UnionFind([GROUND, *self.index])
+        forest, tree = [], nx.Graph()
+        for element in capacitors:
+            a, b = element.nodes
+            if joined[a] != joined[b]:
+                joined.union(a, b)
+                tree.add_edge(a, b, index=len(forest), plus=a)
+                forest.append(element)
+        C = np.zeros((len(forest), len(forest)))
+        for element in capacitors:
+            a, b = element.nodes
+            path = nx.shortest_path(tree, a, b)
+            row = np.zeros(len(forest))
+            for u, v in zip(path, path[1:]):
+                edge = tree.edges[u, v]
+                row[edge["index"]] = 1.0 if edge["plus"] == u else -1.0
+            C += element.value * np.outer(row, row)
+        inductors = [element for element in elements if isinstance(element, Inductor)]
+        place = {element.name: k for k, element in enumerate(inductors)}
+        Lm = np.diag([float(element.value) for element in inductors]) if inductors else np.zeros((0, 0))
+        for element in self.elements:
+            if isinstance(element, Coupling):
+                self.couple(element, place, Lm)
+        n, nc, nl = len(self.unknowns), len(forest), len(inductors)
+        T, R, M = np.zeros((n, nc + nl)), np.zeros((nc + nl, n)), np.zeros((nc + nl, nc + nl))
+        for k, element in enumerate(forest):
+            for node, sign in self.difference(*element.nodes).items():
+                T[node, k] = R[k, node] = sign
+        for k, element in enumerate(inductors):
+            branch = self.branches[element.name]
+            T[branch, nc + k], R[nc + k, branch] = -1.0, 1.0
+        M[:nc, :nc], M[nc:, nc:] = C, Lm
+        return T, M, R, tuple(element.name for element in (*forest, *inductors))
+
+    def couple(self, element: Coupling, place: dict[str, int], Lm: np.ndarray) -> None:
+        if not -1.0 <= element.coefficient <= 1.0:
+            raise self.refuse(element, f"a coupling of {element.coefficient:g}", "Give a coefficient from -1 to 1.")
+        for i, first in enumerate(element.inductors):
+            for second in element.inductors[i + 1:]:
+                if first not in place or second not in place:
+                    missing = first if first not in place else second
+                    raise self.refuse(element, f"there is no inductor {missing}")
+                j, k = place[first], place[second]
+                Lm[j, k] = Lm[k, j] = element.coefficient * np.sqrt(Lm[j, j] * Lm[k, k])
+
+    # --- arrays -----------------------------------------------------------------------------------------------------
+    def arrays(self, T, M, R, states) -> Equations:
+        n, nu = len(self.unknowns), len(self.moving)
+        G, U, b = np.zeros((n, n)), np.zeros((n, nu)), np.zeros(n)
+        for i, j, value in self.stamps:
+            G[i, j] += value
+        for i, j, value in self.drives:
+            U[i, j] += value
+        for i, value in self.constant:
+            b[i] += value
+        P = np.zeros((n, len(self.column_rows)))
+        for k, row in enumerate(self.column_rows):
+            for i, s in row.items():
+                P[i, k] = s
+        Q, Qu = np.zeros((len(self.q_rows), n)), np.zeros((len(self.q_rows), nu))
+        for k, (row, drive) in enumerate(self.q_rows):
+            for i, s in row.items():
+                Q[k, i] = s
+            for i, s in drive.items():
+                Qu[k, i] = s
+        L = np.zeros((len(self.circuit.outputs), n))
+        for k, output in enumerate(self.circuit.outputs):
+            plus, _, minus = output.partition(",")
+            for i, s in self.difference(plus, minus or GROUND).items():
+                L[k, i] = s
+        ac = np.zeros(n, dtype=complex)
+        for k, value in self.ac:
+            ac[k] += value
+        limits = np.array(self.port_limits).reshape(-1, 5).T.copy()
+        ports = tuple(self.describe(row, drive) for row, drive in self.q_rows)
+        return Equations(tuple(self.unknowns), self.n_nodes, G, T, M, R, U, b, P, Q, Qu, L, tuple(self.moving), tuple(self.entries),
+                         Limits(*limits), ports, np.flatnonzero(self.column_charge), states, ac,
+                         self.pins(self.circuit.initial), self.pins(self.circuit.nodeset))
+
+    def pins(self, voltages) -> tuple[tuple[int, float], ...]:
+        return tuple((self.index[node], float(value)) for node, value in voltages.items() if node in self.index)
+
+    def describe(self, row: Row, drive: Row) -> str:
+        parts = [f"{'+' if s > 0 else '-'}{self.unknowns[k]}" for k, s in row.items()]
+        parts += [f"+{self.moving[k].name}" for k in drive]
+        return "".join(parts).removeprefix("+")
+
+
+def lend_conductance(equations: Equations, siemens: float) -> Equations:
+    """Add a conductance across every nonlinear port that is a node voltage, and take it back inside the laws: exact.
+
+    Where nodes hang on nonlinear parts only, the linear network alone is singular; with this it is not.
+    """
+    G, P = equations.G.copy(), equations.P
+    entries = list(equations.entries)
+    columns = [P]
+    charge = list(equations.charge_columns)
+    for k, row in enumerate(equations.Q):
+        nodes = np.flatnonzero(row)
+        if len(nodes) == 0 or nodes.max() >= equations.n_nodes or np.any(np.abs(row[nodes]) != 1.0):
+            continue
+        G += siemens * np.outer(row, row)
+        entries.append(Entry("lent conductance", -1, (-siemens,), ((k, 1.0),), ((P.shape[1] + len(columns) - 1, 1.0, 0),), None))
+        columns.append(row[:, None])
+    return replace(equations, G=G, P=np.hstack(columns), entries=tuple(entries), charge_columns=np.array(charge, dtype=np.int64))

@@ -1,0 +1,256 @@
+"""The discrete K-method: all that can be computed before the first sample.
+
+With the trapezoidal rule dz/dt = a z - h, a = 2/T, the circuit of `equations` becomes, sample by sample,
+
+    [p; h'; y] = F [h; u] + f0 + W w,      q = p + K w(q),
+
+where p is the part of the ports' voltages that the laws do not change, h the states (h' the next ones), y the outputs. Backward Euler has
+a = 1/T and another update of h. Ports fall into blocks that can be solved one after the other (strongly connected components).
+
+References
+----------
+Yeh, Abel, Smith 2010; Holters, Zölzer 2015; Borin, De Poli, Rocchesso: Elimination of delay-free loops in discrete-time
+models of nonlinear acoustic systems, IEEE Trans. SAP 8(5), 2000 (K-method).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import networkx as nx
+import numpy as np
+from scipy import linalg, sparse
+from scipy.sparse import csgraph
+
+from circuits.errors import CircuitError, RateError
+from circuits.nodal.equations import Equations, Moving, lend_conductance
+from circuits.nodal.laws import Entry, LawTable, law_table
+
+RULES = ("trapezoidal", "backward-euler")
+
+
+class ModelArrays(NamedTuple):
+    """What the sample loop reads.
+
+    F : (n_states + n_moving, n_ports + n_states + n_outputs), transposed; f0 : (n_ports + n_states + n_outputs,).
+    KT : (n_columns, n_ports), K transposed; WT : (n_columns, n_states + n_outputs), transposed.
+    block_start : (n_blocks + 1,) over ports; law_start : (n_blocks + 1,) over laws; direct : (n_blocks,) 1 where the laws do not act back.
+    column_start, columns : the columns of w that each block writes; charge : (n_columns,) 1 where a column is a charge.
+    earlier_start, earlier : columns of earlier blocks that act on a block.
+    limits : (5, n_ports); a : 1/s; keep : 1 for trapezoidal, 0 for backward Euler.
+    """
+
+    F: np.ndarray
+    f0: np.ndarray
+    KT: np.ndarray
+    WT: np.ndarray
+    laws: LawTable
+    block_start: np.ndarray
+    law_start: np.ndarray
+    direct: np.ndarray
+    column_start: np.ndarray
+    columns: np.ndarray
+    earlier_start: np.ndarray
+    earlier: np.ndarray
+    charge: np.ndarray
+    limits: np.ndarray
+    a: float
+    keep: float
+    n_states: int
+    n_outputs: int
+
+
+@dataclass(frozen=True, slots=True)
+class DkModel:
+    """A circuit at one sample rate and one position of its controls.
+
+    Parameters
+    ----------
+    sample_rate : float
+        Hz.
+    arrays : ModelArrays
+        Read-only numbers for the kernel.
+    moving : tuple of Moving
+        What each entry of u is.
+    ports : tuple of str
+        Names of the ports in the order of the arrays.
+    states : tuple of str
+        Names of the elements that each state belongs to.
+    order : ndarray
+        Position in `Equations` of each port.
+    equations : Equations
+        What it was made from (with lent conductances, if any).
+    """
+
+    sample_rate: float
+    arrays: ModelArrays
+    moving: tuple[Moving, ...]
+    ports: tuple[str, ...]
+    states: tuple[str, ...]
+    order: np.ndarray
+    equations: Equations
+
+    @property
+    def n_ports(self) -> int:
+        """Number of nonlinear ports."""
+        return len(self.ports)
+
+    @property
+    def block_sizes(self) -> tuple[int, ...]:
+        """Ports in each block, in the order of solution."""
+        return tuple(int(n) for n in np.diff(self.arrays.block_start))
+
+
+def discretise(equations: Equations, sample_rate: float, rule: str = "trapezoidal") -> DkModel:
+    """Turn equations into a model for one sample rate.
+
+    Raises
+    ------
+    RateError
+        If the sample rate is not a positive number.
+    CircuitError
+        If the equations have no unique solution even so; the message names the unknowns concerned.
+    """
+    if not (np.isfinite(sample_rate) and sample_rate > 0.0):
+        raise RateError(f"a sample rate of {sample_rate} Hz", mend="Give a positive rate, for instance 48000.")
+    if rule not in RULES:
+        raise CircuitError(f"there is no integration rule {rule!r}", mend=f"Use {' or '.join(RULES)}.")
+    a = (2.0 if rule == "trapezoidal" else 1.0) * sample_rate
+    keep = 1.0 if rule == "trapezoidal" else 0.0
+    e = equations
+    solve = _inverse(e, a)
+    if solve is None:
+        # nodes between nonlinear parts: lend them a conductance between that of a junction that blocks (1e-10) and one that
+        # conducts (1e-2): what is lent is subtracted again, and rounding costs least half way
+        e = lend_conductance(equations, 1e-6)
+        solve = _inverse(e, a)
+    if solve is None:
+        raise _singular(e, a)
+    return _model(e, solve, sample_rate, a, keep)
+
+
+def system_matrix(e: Equations, a: float) -> np.ndarray:
+    """S = G + a T M R."""
+    return e.G + a * (e.T @ (e.M @ e.R))
+
+
+def _inverse(e: Equations, a: float) -> np.ndarray | None:
+    S = system_matrix(e, a)
+    if not len(S):
+        return S
+    rows = np.abs(S).max(axis=1)
+    if not rows.all():
+        return None
+    scaled = S / rows[:, None]
+    columns = np.abs(scaled).max(axis=0)
+    if not columns.all():
+        return None
+    scaled = scaled / columns
+    lu, pivots, info = linalg.lapack.dgetrf(scaled)
+    if info != 0:
+        return None
+    rcond, _ = linalg.lapack.dgecon(lu, np.abs(scaled).sum(axis=0).max())
+    if rcond < 1e-15:
+        return None
+    eye = np.eye(len(S))
+    inverse = linalg.lu_solve((lu, pivots), eye)
+    inverse += linalg.lu_solve((lu, pivots), eye - scaled @ inverse)  # one step of iterative refinement
+    return inverse / columns[:, None] / rows
+
+
+def _singular(e: Equations, a: float) -> CircuitError:
+    S = system_matrix(e, a)
+    rows = np.abs(S).max(axis=1)
+    rows[rows == 0.0] = 1.0
+    _, _, null = np.linalg.svd(S / rows[:, None])
+    names = [e.unknowns[k] for k in np.argsort(-np.abs(null[-1]))[:4]]
+    return CircuitError(f"the circuit has no unique solution near {', '.join(names)}",
+                        mend="Look for nodes that float, ideal op-amps without feedback, or sources in a loop.")
+
+
+def reachable(S: np.ndarray) -> np.ndarray:
+    """Structural nonzeros of the inverse of S: [i, j] is True if b_j can move x_i, whatever the numbers are."""
+    n = len(S)
+    pattern = sparse.csr_matrix(S != 0.0)
+    match = csgraph.maximum_bipartite_matching(pattern, perm_type="column")  # row i is solved for column match[i]
+    if n == 0 or (match < 0).any():
+        return np.ones((n, n), dtype=bool)
+    depends = np.zeros((n, n), dtype=np.float32)  # unknown match[i] depends on the unknowns in row i
+    depends[match] = (S != 0.0)
+    np.fill_diagonal(depends, 1.0)
+    for _ in range(max(1, int(np.ceil(np.log2(max(n, 2)))))):
+        depends = np.minimum(depends @ depends, 1.0)
+    reach = np.zeros((n, n), dtype=bool)
+    reach[:, :] = depends[:, match] > 0.0  # b_j enters row j, which is solved for unknown match[j]
+    return reach
+
+
+def _model(e: Equations, inverse: np.ndarray, sample_rate: float, a: float, keep: float) -> DkModel:
+    pattern = reachable(system_matrix(e, a))
+    inverse = np.where(pattern, inverse, 0.0)
+    flux = (1.0 + keep) * a * (e.M @ e.R)
+    XT, XU, Xb, XP = inverse @ e.T, inverse @ e.U, inverse @ e.b, inverse @ e.P
+    K = -(e.Q @ XP)
+    some = (np.abs(e.Q) @ pattern @ np.abs(e.P)) > 0.0
+    K[~some] = 0.0
+    blocks, laws_of, direct = _blocks(some, e.entries, len(e.Q))
+    order = np.array([port for block in blocks for port in block], dtype=np.int64)
+    place = np.empty(len(order), dtype=np.int64)
+    place[order] = np.arange(len(order))
+    entries = [_moved(e.entries[k], place) for laws in laws_of for k in laws]
+    Q, Qu, K, some = e.Q[order], e.Qu[order], K[order], some[order]
+    F = np.block([[Q @ XT, Q @ XU + Qu], [flux @ XT - keep * np.eye(len(e.M)), flux @ XU], [e.L @ XT, e.L @ XU]])
+    f0 = np.concatenate([Q @ Xb, flux @ Xb, e.L @ Xb])
+    W = np.vstack([-(flux @ XP), -(e.L @ XP)])
+    block_start = np.concatenate([[0], np.cumsum([len(block) for block in blocks])]).astype(np.int64)
+    law_start = np.concatenate([[0], np.cumsum([len(laws) for laws in laws_of])]).astype(np.int64)
+    columns = [sorted({c for k in laws for c, _, _ in e.entries[k].outputs}) for laws in laws_of]
+    earlier = []
+    for b, block in enumerate(blocks):
+        before = {c for cs in columns[:b] for c in cs}
+        rows = some[block_start[b]:block_start[b + 1]]
+        earlier.append([c for c in sorted(before) if rows[:, c].any()])
+    charge = np.zeros(K.shape[1], dtype=np.int64)
+    charge[e.charge_columns] = 1
+    limits = np.array([e.limits.plus_scale, e.limits.plus_bound, e.limits.minus_scale, e.limits.minus_bound, e.limits.step])[:, order]
+    arrays = ModelArrays(
+        F=np.ascontiguousarray(F.T), f0=f0, KT=np.ascontiguousarray(K.T), WT=np.ascontiguousarray(W.T), laws=law_table(entries),
+        block_start=block_start, law_start=law_start, direct=np.array(direct, dtype=np.int64),
+        column_start=_starts(columns), columns=_flat(columns), earlier_start=_starts(earlier), earlier=_flat(earlier), charge=charge,
+        limits=np.ascontiguousarray(limits), a=a, keep=keep, n_states=len(e.M), n_outputs=len(e.L))
+    return DkModel(sample_rate, arrays, e.moving, tuple(e.ports[k] for k in order), e.states, order, e)
+
+
+def _starts(rows) -> np.ndarray:
+    return np.concatenate([[0], np.cumsum([len(row) for row in rows])]).astype(np.int64)
+
+
+def _flat(rows) -> np.ndarray:
+    return np.array([item for row in rows for item in row], dtype=np.int64)
+
+
+def _moved(entry: Entry, place: np.ndarray) -> Entry:
+    return entry._replace(inputs=tuple((int(place[i]), s) for i, s in entry.inputs))
+
+
+def _blocks(some: np.ndarray, entries: tuple[Entry, ...], n_ports: int):
+    """Ports in blocks, in an order in which each needs only earlier ones; the laws evaluated in each; which need no Newton."""
+    graph = nx.DiGraph()
+    graph.add_nodes_from(range(n_ports))
+    for entry in entries:
+        affected = set()
+        for column, _, _ in entry.outputs:
+            affected.update(int(k) for k in np.flatnonzero(some[:, column]))
+        for port, _ in entry.inputs:
+            graph.add_edges_from((port, other) for other in affected)
+    # columns shared by laws on the same ports stay together: those laws have the same inputs, hence the same block
+    condensed = nx.condensation(graph)
+    order = list(nx.lexicographical_topological_sort(condensed, key=lambda k: min(condensed.nodes[k]["members"])))
+    blocks = [sorted(condensed.nodes[k]["members"]) for k in order]
+    block_of = {port: b for b, block in enumerate(blocks) for port in block}
+    laws_of: list[list[int]] = [[] for _ in blocks]
+    for k, entry in enumerate(entries):
+        laws_of[max((block_of[port] for port, _ in entry.inputs), default=0) if blocks else 0].append(k)
+    direct = [int(len(block) == 1 and not graph.has_edge(block[0], block[0])) for block in blocks]
+    return blocks, laws_of, direct

@@ -1,0 +1,220 @@
+"""A circuit that plays: the nodal engine as a Processor.
+
+The operating point is found when the processor is made; a turned control changes the matrices before the next block and
+leaves every state (charges, fluxes) where it was, so that nothing starts again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from types import MappingProxyType
+from typing import Mapping
+
+import numpy as np
+
+from circuits.circuit import Circuit
+from circuits.controls import Control
+from circuits.errors import CircuitError, ConvergenceError
+from circuits.graph import check
+from circuits.nodal import transient
+from circuits.nodal.equations import Equations, assemble
+from circuits.nodal.model import DkModel, discretise
+from circuits.nodal.operating import OperatingPoint, operating_point
+from circuits.processor import Run, State, check_samples, check_state, turned
+
+TOLERANCE = 1e-6  # volts: the last Newton step of an accepted sample; what remains is its square over the thermal voltage
+
+
+class NodalProcessor:
+    """The discrete K-method on a circuit.
+
+    Parameters
+    ----------
+    circuit : Circuit
+        With an input and at least one output.
+    sample_rate : float
+        Hz.
+    tolerance : float
+        Largest last Newton step of a sample that counts as converged, volts (relative above 1 kV).
+    rule : {"trapezoidal", "backward-euler"}
+        Integration rule.
+    strict : bool
+        Raise ConvergenceError at the first sample that does not converge, instead of counting it.
+
+    Raises
+    ------
+    TopologyError, CircuitError, RateError
+        If the circuit or the rate makes no sense.
+    ConvergenceError
+        If there is no operating point.
+
+    Examples
+    --------
+    >>> from circuits.elements import Capacitor, Resistor, VoltageSource
+    >>> parts = (VoltageSource("vin", ("in", "0")), Resistor("r1", ("in", "out"), 1e3), Capacitor("c1", ("out", "0"), 1e-7))
+    >>> rc = NodalProcessor(Circuit(parts, input="vin", outputs=("out",)), 48000.0)
+    >>> rc.process(np.ones(3)).round(4).tolist()
+    [0.0943, 0.2652, 0.4039]
+    """
+
+    def __init__(self, circuit: Circuit, sample_rate: float, *, tolerance: float = TOLERANCE, rule: str = "trapezoidal", strict: bool = False):
+        check(circuit)
+        if not circuit.input:
+            raise CircuitError("the circuit has no input", mend="Name a source with *@ input or --input.")
+        if not circuit.outputs:
+            raise CircuitError("the circuit has no output", mend="Name a node with *@ output or --output.")
+        self.circuit = circuit
+        self.rule = rule
+        self.tolerance = float(tolerance)
+        self.strict = strict
+        self._rate = float(sample_rate)
+        self._waiting = False
+        self._equations = _equations(circuit)
+        self._model = discretise(self._equations, self._rate, rule)
+        self._rest = operating_point(self._equations)
+        self.reset()
+
+    @property
+    def sample_rate(self) -> float:
+        """Hz."""
+        return self._rate
+
+    @property
+    def latency(self) -> int:
+        """None: the output sample belongs to the input sample."""
+        return 0
+
+    @property
+    def controls(self) -> Mapping[str, Control]:
+        """Controls by name at their present positions."""
+        return MappingProxyType({control.name: control for control in self.circuit.controls})
+
+    @property
+    def model(self) -> DkModel:
+        """The discretised model in use."""
+        self._update()
+        return self._model
+
+    @property
+    def operating_point(self) -> OperatingPoint:
+        """Where the circuit rests at the present control positions."""
+        self._update()
+        if self._rest is None:
+            self._rest = operating_point(self._equations)
+        return self._rest
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Names of the nodes in the order of the output's channels."""
+        return self.circuit.outputs
+
+    @property
+    def run(self) -> Run:
+        """Convergence since the last reset."""
+        return self._run
+
+    def reset(self) -> None:
+        """Back to the operating point of the present control positions, and to time zero."""
+        rest = self.operating_point
+        self._motion = transient.motion(self._model)
+        self._scratch = transient.scratch(self._model)
+        self._settle(rest)
+        self._time = 0
+        self._run = Run()
+
+    def _settle(self, rest: OperatingPoint) -> None:
+        arrays, e = self._model.arrays, self._model.equations
+        self._motion.h[:] = arrays.a * (e.M @ (e.R @ rest.x))
+        self._motion.q[:] = rest.q[self._model.order]
+        charges = e.charge_columns
+        self._motion.charge[charges] = arrays.a * rest.w[charges]
+
+    @property
+    def state(self) -> State:
+        """Companion states, port voltages, and what the next sample's first guess needs; a copy."""
+        self._update()
+        state = {name: values.copy() for name, values in self._motion._asdict().items()}
+        state["time"] = np.array([self._time])
+        return state
+
+    @state.setter
+    def state(self, state: State) -> None:
+        copies = check_state(state, self.state)
+        self._time = int(copies.pop("time")[0])
+        self._motion = transient.Motion(**copies)
+
+    def turn(self, **positions: float) -> None:
+        """Set controls; the matrices follow before the next block."""
+        controls = turned(self.controls, positions)
+        if positions:
+            self.circuit = replace(self.circuit, controls=tuple(controls.values()))
+            self._waiting = True
+
+    def _update(self) -> None:
+        if not self._waiting:
+            return
+        equations = _equations(self.circuit)
+        model = discretise(equations, self._rate, self.rule)
+        before = self._model
+        old = self._motion
+        self._equations, self._model, self._rest, self._waiting = equations, model, None, False
+        fresh = transient.motion(model)
+        self._scratch = transient.scratch(model)
+        if model.states != before.states or sorted(model.ports) != sorted(before.ports) or len(fresh.w) != len(old.w):
+            raise CircuitError("a control changes which parts the circuit has", mend="Let controls change values only.")
+        place = {name: k for k, name in enumerate(before.ports)}
+        take = np.array([place[name] for name in model.ports], dtype=np.int64)
+        fresh.h[:], fresh.charge[:], fresh.q[:], fresh.w[:] = old.h, old.charge, old.q[take], old.w
+        self._motion = fresh
+
+    def process(self, samples: np.ndarray) -> np.ndarray:
+        """Play volts at the input, shape (n_samples,); returns volts, (n_samples,) or (n_outputs, n_samples) for several outputs.
+
+        Raises
+        ------
+        SignalError
+            If a sample is not finite.
+        ConvergenceError
+            If a number is not finite, or with ``strict`` if a sample did not converge; ``time`` says when.
+        """
+        x = check_samples(samples)
+        self._update()
+        u = self._drive(x)
+        y = np.empty((len(self.circuit.outputs), len(x)))
+        tally = transient.tally()
+        done = transient.run(self._model.arrays, self._motion, self._scratch, u, y, self.tolerance, tally)
+        start, self._time = self._time, self._time + len(x)
+        self._count(tally, start, len(x))
+        if done < len(x):
+            time = (start + done) / self._rate
+            raise ConvergenceError(f"a number is not finite at {time:.6f} s", time=time,
+                                   mend="Lower the input level, raise --oversample, or look for a circuit that has no bound.")
+        if self.strict and self._run.bad_samples:
+            raise ConvergenceError(f"{self._run.bad_samples} samples did not converge, the first at {self._run.first_bad_time:.6f} s",
+                                   time=self._run.first_bad_time, mend="Raise --oversample, or leave out --strict to count them only.")
+        return y[0] if len(y) == 1 else y
+
+    def _drive(self, x: np.ndarray) -> np.ndarray:
+        u = np.empty((len(x), len(self._model.moving)))
+        times = None
+        for k, moving in enumerate(self._model.moving):
+            if moving.kind == "audio":
+                u[:, k] = x
+                continue
+            # the operating point is time zero; the first sample is one step later
+            times = (self._time + 1 + np.arange(len(x))) / self._rate if times is None else times
+            u[:, k] = times if moving.kind == "time" else moving.waveform.at(times)
+        return u
+
+    def _count(self, tally: transient.Tally, start: int, n: int) -> None:
+        run = self._run
+        bad = tuple((start + int(k)) / self._rate for k in tally.bad if k >= 0)
+        times = (run.bad_times + bad)[:16]
+        self._run = Run(samples=run.samples + n, bad_samples=run.bad_samples + int(tally.counts[2]),
+                        first_bad_time=times[0] if times else float("nan"),
+                        worst_residual=max(run.worst_residual, float(tally.residual[0])), iterations=run.iterations + int(tally.counts[0]),
+                        worst_iterations=max(run.worst_iterations, int(tally.counts[1])), bad_times=times)
+
+
+def _equations(circuit: Circuit) -> Equations:
+    return assemble(circuit)

@@ -1,0 +1,83 @@
+"""Small signals: the frequency response around an operating point, and the response of the discretised circuit.
+
+References
+----------
+Ho, Ruehli, Brennan 1975; for the warped frequency of the trapezoidal rule: Oppenheim, Schafer, section 7.2.2 (bilinear transform).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from circuits.circuit import Circuit
+from circuits.errors import CircuitError
+from circuits.nodal.equations import Equations, assemble
+from circuits.nodal.laws import evaluate_laws, law_scratch, law_table
+from circuits.nodal.operating import OperatingPoint, operating_point
+
+
+
+def linearised(equations: Equations, rest: OperatingPoint) -> tuple[np.ndarray, np.ndarray]:
+    """(G, C) of the circuit linearised at rest, so that (G + s C) x = b; each of shape (n_unknowns, n_unknowns)."""
+    e = equations
+    laws = law_table(list(e.entries))
+    slope = np.zeros(int(laws.slope_start[-1]) if len(laws.slope_start) else 0)
+    w, zero = np.zeros(e.P.shape[1]), np.zeros(e.P.shape[1])
+    conductance = np.zeros((e.P.shape[1], len(e.Q)))
+    if e.entries:
+        evaluate_laws(laws, 0, len(laws.codes), rest.q, 1.0, zero, w, slope, law_scratch(laws))
+    k = 0
+    for entry in e.entries:
+        for column, _, _ in entry.outputs:
+            for port, _ in entry.inputs:
+                conductance[column, port] += slope[k]
+                k += 1
+    charge = np.zeros(len(w), dtype=bool)
+    charge[e.charge_columns] = True
+    G = e.G + e.P[:, ~charge] @ conductance[~charge] @ e.Q
+    C = e.T @ e.M @ e.R + e.P[:, charge] @ conductance[charge] @ e.Q
+    return G, C
+
+
+def frequency_response(circuit: Circuit, frequencies, *, sample_rate: float | None = None) -> np.ndarray:
+    """Complex gain from the input source to each output.
+
+    Parameters
+    ----------
+    circuit : Circuit
+        With an input and outputs.
+    frequencies : array_like, shape (n,)
+        Hz.
+    sample_rate : float, optional
+        If given, the response of the trapezoidal rule at that rate (frequencies below half of it), not of the circuit itself.
+
+    Returns
+    -------
+    ndarray, shape (n_outputs, n), complex
+        Volts at the output for one volt (or ampere) of the input source.
+
+    Raises
+    ------
+    CircuitError
+        If there is no input, or a frequency is out of range.
+
+    Examples
+    --------
+    >>> from circuits.elements import Capacitor, Resistor, VoltageSource
+    >>> parts = (VoltageSource("v", ("a", "0")), Resistor("r", ("a", "b"), 1e3), Capacitor("c", ("b", "0"), 1e-6))
+    >>> abs(frequency_response(Circuit(parts, input="v", outputs=("b",)), [1e3 / (2 * np.pi)])).round(6)
+    array([[0.707107]])
+    """
+    f = np.atleast_1d(np.asarray(frequencies, dtype=np.float64))
+    if not circuit.input:
+        raise CircuitError("the circuit has no input", mend="Name a source with *@ input or --input.")
+    s = 2j * np.pi * f
+    if sample_rate is not None:
+        if np.any(f >= 0.5 * sample_rate):
+            raise CircuitError("a frequency is at or above half the sample rate", mend="Ask below it.")
+        s = 2j * sample_rate * np.tan(np.pi * f / sample_rate)
+    e = assemble(circuit)
+    G, C = linearised(e, operating_point(e))
+    drive = e.U[:, 0].astype(complex)
+    direct = [np.linalg.solve(G + value * C, drive) for value in s]
+    return (e.L @ np.array(direct).T).reshape(len(e.L), len(f))
