@@ -1,0 +1,415 @@
+"""From a capture's layers to the flat program that the kernels play: buffers, packed weights, operations.
+
+Buffers that a convolution looks back into keep their own history, so a layer's output is written straight to where the
+next layer reads it. Factors that cost nothing are folded in float64 before rounding: the head scale into the last head.
+
+References
+----------
+van den Oord et al., WaveNet: A Generative Model for Raw Audio, 2016, section 2.4 (the layers).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from circuits.errors import ModelFileError, Place
+from validation.captures import kernels as k
+from validation.captures.activations import Activation, plain
+from validation.captures.nets import Affine, Convolution, Film, Gru, Lstm, Model, WaveNet, WaveNetLayer, Window
+from validation.captures.simd import LANES, PADDING
+
+MAX_ARENA = 2**27  # numbers: half a gigabyte in float32
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """What `kernels.play` needs, before any sound.
+
+    Parameters
+    ----------
+    arena_size : int
+        Numbers in the arena.
+    weights : ndarray, float32 or float64
+        Packed for the kernels; read-only.
+    table : ndarray, int64
+        Header, operations, rows and buffers.
+    n_rows : int
+        Room for row addresses.
+    recurrent : tuple of (offset, padded, initial h, initial c or None)
+        Where the states of recurrent layers stand in the arena, and their values in the file.
+    lanes : int
+        Vector length of the working type.
+    """
+
+    arena_size: int
+    weights: np.ndarray
+    table: np.ndarray
+    n_rows: int
+    recurrent: tuple
+    lanes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Some channels of a buffer."""
+
+    buffer: int
+    first: int
+    count: int
+
+    def part(self, start: int, count: int) -> "Rows":
+        """Fewer of them."""
+        return Rows(self.buffer, self.first + start, count)
+
+
+class Builder:
+    """Collects buffers, rows, operations and weights; `finish` lays them out."""
+
+    def __init__(self, model: Model, dtype):
+        self.model, self.dtype = model, np.dtype(dtype)
+        self.lanes = LANES if self.dtype == np.float32 else LANES // 2
+        self.buffers: list[tuple[int, int]] = []
+        self.rows: list[tuple[int, int, int]] = []
+        self.operations: list[list[int]] = []
+        self.weights: list[np.ndarray] = []
+        self.n_weights = 0
+        self.recurrent: list[tuple] = []
+        self.most_rows = 1
+
+    def buffer(self, channels: int, history: int = 0) -> Rows:
+        """New channels with a history."""
+        self.buffers.append((channels, history))
+        return Rows(len(self.buffers) - 1, 0, channels)
+
+    def numbers(self, values) -> int:
+        """Pack some weights; returns where they stand."""
+        values = np.asarray(values, dtype=np.float64).ravel()
+        self.weights.append(values)
+        self.n_weights += len(values)
+        return self.n_weights - len(values)
+
+    def operation(self, *fields: int) -> None:
+        """Append one operation."""
+        self.operations.append([*fields] + [0] * (k.OP - len(fields)))
+
+    def convolve(self, parts, bias, target: Rows, start: Rows | None = None) -> None:
+        """target = bias + start + all parts, each (weight (out, in, K), rows, dilation)."""
+        first_row, columns = len(self.rows), []
+        for weight, source, dilation in parts:
+            taps = weight.shape[2]
+            for tap in range(taps):
+                for channel in range(source.count):
+                    self.rows.append((source.buffer, source.first + channel, (taps - 1 - tap) * dilation))
+                    columns.append(weight[:, channel, tap])
+        matrix = np.array(columns).reshape(len(columns), target.count)
+        bias = np.zeros(target.count) if bias is None else bias
+        packed, done = [], 0
+        for size in k.groups_of(target.count):
+            packed += [bias[done:done + size], matrix[:, done:done + size].ravel()]
+            done += size
+        self.most_rows = max(self.most_rows, len(columns))
+        self.operation(k.CONVOLVE, first_row, len(columns), target.buffer, target.first, target.count,
+                       -1 if start is None else start.buffer, 0 if start is None else start.first,
+                       self.numbers(np.concatenate(packed)))
+
+    def grouped(self, layer: Convolution, source: Rows, target: Rows, start: Rows | None = None) -> None:
+        """One convolution with its groups."""
+        n_out, n_in = layer.n_out // layer.groups, layer.weight.shape[1]
+        for group in range(layer.groups):
+            rows = slice(group * n_out, (group + 1) * n_out)
+            self.convolve([(layer.weight[rows], source.part(group * n_in, n_in), layer.dilation)],
+                          None if layer.bias is None else layer.bias[rows], target.part(group * n_out, n_out),
+                          None if start is None else start.part(group * n_out, n_out))
+
+    def activate(self, layer: Activation, source: Rows, target: Rows, total: Rows | None = None) -> None:
+        """target = f(source), and total += target."""
+        self.operation(k.ACTIVATE, source.buffer, source.first, target.buffer, target.first, source.count, layer.code,
+                       self.numbers(layer.rows(source.count)), -1 if total is None else total.buffer,
+                       0 if total is None else total.first)
+
+    def combine(self, code: int, target: Rows, first: Rows, second: Rows, third: Rows | None = None) -> None:
+        """One of multiply, add, modulate (first * second + third) and blend."""
+        third = second if third is None else third
+        self.operation(code, target.buffer, target.first, first.buffer, first.first, second.buffer, second.first,
+                       third.buffer, third.first, target.count)
+
+    def zero(self, target: Rows) -> None:
+        """target = 0."""
+        self.operation(k.ZERO, target.buffer, target.first, target.count)
+
+    def film(self, film: Film | None, values: Rows, condition: Rows, target: Rows | None = None) -> Rows:
+        """target = scale(c) values + shift(c); in place without a target; does nothing without a FiLM."""
+        if film is None:
+            return values
+        both = self.buffer(film.convolution.n_out)
+        self.grouped(film.convolution, condition, both)
+        target = values if target is None else target
+        if film.shift:
+            self.combine(k.MODULATE, target, values, both.part(0, values.count), both.part(values.count, values.count))
+        else:
+            self.combine(k.MULTIPLY, target, values, both)
+        return target
+
+    def net(self, layers: tuple, source: Rows) -> Rows:
+        """All layers of a net; returns where its output stands."""
+        for index, layer in enumerate(layers):
+            following = layers[index + 1] if index + 1 < len(layers) else None
+            history = following.memory if isinstance(following, Convolution) else (
+                following.length - 1 if isinstance(following, Window) else 0)
+            match layer:
+                case Convolution():
+                    target = self.buffer(layer.n_out, history)
+                    self.grouped(layer, source, target)
+                case Activation():
+                    target = self.buffer(source.count, history)
+                    self.activate(layer, source, target)
+                case Affine():
+                    target = self.buffer(source.count, history)
+                    packed = self.numbers(np.column_stack([layer.scale, layer.shift]))
+                    self.operation(k.AFFINE, source.buffer, source.first, target.buffer, target.first, source.count, packed)
+                case Lstm() | Gru():
+                    target = self.buffer(layer.u.shape[1], history)
+                    self._recurrent(layer, source, target)
+                case Window():
+                    target = self._window(layer, source, history)
+                case WaveNet():
+                    target = self._wavenet(layer, source, history)
+            source = target
+        return source
+
+    def _recurrent(self, layer, source: Rows, target: Rows) -> None:
+        hidden, n_in = layer.u.shape[1], layer.w.shape[1]
+        is_lstm = isinstance(layer, Lstm)
+        packed = pack_lstm(layer, self.lanes) if is_lstm else pack_gru(layer, self.lanes)
+        padded = -(-hidden // self.lanes) * self.lanes
+        self.operation(k.LSTM if is_lstm else k.GRU, source.buffer, source.first, target.buffer, target.first, n_in,
+                       len(self.recurrent), hidden, self.numbers(packed))
+        self.recurrent.append((padded, layer.h0, layer.c0 if is_lstm else None))
+
+    def _window(self, layer: Window, source: Rows, history: int) -> Rows:
+        """Strided linear convolutions are one convolution for each step of the LSTM, which starts from zero."""
+        cell, hidden = layer.lstm, layer.lstm.u.shape[1]
+        response = strided_responses(layer)  # (steps, length + 1, features): the last entry is the constant
+        h = c = None
+        for weight in response:
+            features = self.buffer(weight.shape[1])
+            kernel = np.ascontiguousarray(weight[:-1].T)[:, None, :]
+            self.convolve([(kernel, source, 1)], weight[-1], features)
+            gates = self.buffer(4 * hidden)
+            parts = [(cell.w[:, :, None], features, 1)]
+            if h is not None:
+                parts.append((cell.u[:, :, None], h, 1))
+            self.convolve(parts, cell.b, gates)
+            i, f, g, o = (gates.part(gate * hidden, hidden) for gate in range(4))
+            for rows, kind in ((i, "sigmoid"), (f, "sigmoid"), (g, "tanh"), (o, "sigmoid")):
+                self.activate(plain(kind), rows, rows)
+            new_c, h = self.buffer(hidden), self.buffer(hidden)
+            self.combine(k.MULTIPLY, new_c, i, g)
+            if c is not None:
+                self.combine(k.MODULATE, new_c, f, c, new_c)
+            c = new_c
+            self.activate(plain("tanh"), c, h)
+            self.combine(k.MULTIPLY, h, h, o)
+        target = self.buffer(layer.dense.n_out, history)
+        self.grouped(layer.dense, h, target)
+        return target
+
+    def _wavenet(self, net: WaveNet, source: Rows, history: int) -> Rows:
+        condition = self.net(net.condition, source) if net.condition else source
+        y, total = source, None
+        for index, array in enumerate(net.arrays):
+            last = index + 1 == len(net.arrays)
+            fresh = total is None
+            if fresh:
+                total = self.buffer(array.layers[0].head_width, array.head.memory)
+            target = self._input_of(array.layers[0])
+            self.grouped(array.rechannel, y, target)
+            y = target
+            for number, layer in enumerate(array.layers):
+                following = array.layers[number + 1] if number + 1 < len(array.layers) else None
+                y = self._layer(layer, y, condition, total, fresh and number == 0, following, last)
+            head = array.head
+            if last:
+                head = replace(head, weight=net.head_scale * head.weight,
+                               bias=None if head.bias is None else net.head_scale * head.bias)
+                result = self.buffer(head.n_out, 0 if net.post else history)
+            else:
+                result = self.buffer(head.n_out, net.arrays[index + 1].head.memory)
+            self.grouped(head, total, result)
+            total = result
+        for number, (activation, convolution) in enumerate(net.post):
+            shaped = self.buffer(total.count, convolution.memory)
+            self.activate(activation, total, shaped)
+            total = self.buffer(convolution.n_out, history if number + 1 == len(net.post) else 0)
+            self.grouped(convolution, shaped, total)
+        return total
+
+    def _input_of(self, layer: WaveNetLayer) -> Rows:
+        """Where a layer wants its input: with the history of its convolution, unless a FiLM comes first."""
+        return self.buffer(layer.convolution.n_in, 0 if layer.films[0] else layer.convolution.memory)
+
+    def _layer(self, layer: WaveNetLayer, y: Rows, c: Rows, total: Rows, fresh: bool, following, last: bool) -> Rows:
+        pre, post, mix_pre, mix_post, act_pre, act_post, inner_post, head_post = layer.films
+        source = y
+        if pre is not None:
+            source = self.film(pre, y, c, self.buffer(y.count, layer.convolution.memory))
+        z = self.buffer(layer.convolution.n_out)
+        mixed = c if mix_pre is None else self.film(mix_pre, c, c, self.buffer(c.count))
+        plain_mix = post is None and mix_post is None and layer.convolution.groups == layer.mixin.groups == 1
+        if plain_mix:
+            self.convolve([(layer.convolution.weight, source, layer.convolution.dilation),
+                           (layer.mixin.weight, mixed, 1)], layer.convolution.bias, z)
+        else:
+            self.grouped(layer.convolution, source, z)
+            self.film(post, z, c)
+            if mix_post is None:
+                self.grouped(layer.mixin, mixed, z, z)
+            else:
+                mix = self.buffer(z.count)
+                self.grouped(layer.mixin, mixed, mix)
+                self.film(mix_post, mix, c)
+                self.combine(k.ADD, z, z, mix)
+        self.film(act_pre, z, c)
+        top = z.part(0, layer.width)
+        a = self.buffer(layer.width)
+        direct = layer.gating == "none" and act_post is None and layer.head1x1 is None
+        if fresh and (direct or layer.head1x1 is None):
+            self.zero(total)
+        self.activate(layer.activation, top, a, total if direct else None)
+        if layer.gating != "none":
+            bottom = z.part(layer.width, layer.width)
+            self.activate(layer.secondary, bottom, bottom)
+            if layer.gating == "gated":
+                self.combine(k.MULTIPLY, a, a, bottom)
+            else:
+                self.combine(k.BLEND, a, bottom, a, top)
+        self.film(act_post, a, c)
+        if layer.head1x1 is None:
+            if not direct:
+                self.combine(k.ADD, total, total, a)
+        elif head_post is None:
+            self.grouped(layer.head1x1, a, total, None if fresh else total)
+        else:
+            share = self.buffer(total.count)
+            self.grouped(layer.head1x1, a, share)
+            if fresh:
+                self.zero(total)
+            self.film(head_post, share, c)
+            self.combine(k.ADD, total, total, share)
+        if following is None and last:
+            return y  # nobody reads the residual of the very last layer
+        target = self.buffer(y.count) if following is None else self._input_of(following)
+        if layer.layer1x1 is None:
+            self.activate(plain("identity"), y, target)
+        elif inner_post is None:
+            self.grouped(layer.layer1x1, a, target, y)
+        else:
+            self.grouped(layer.layer1x1, a, target)
+            self.film(inner_post, target, c)
+            self.combine(k.ADD, target, target, y)
+        return target
+
+    def finish(self, source: Rows, result: Rows, n_knobs: int) -> Program:
+        """Lay out the arena and the tables."""
+        at, table = PADDING, []
+        for channels, history in self.buffers:
+            capacity = history + (max(history, k.SLAB) if history else k.SLAB) + PADDING
+            stride = (capacity // 16 | 1) * 16 + 16  # odd multiples of a cache line: rows don't share cache sets
+            table.append((at, stride, channels, history, history, capacity))
+            at += channels * stride
+        recurrent = []
+        for padded, h0, c0 in self.recurrent:
+            recurrent.append((at, padded, h0, c0))
+            at += 3 * padded + 8
+        if at > MAX_ARENA:
+            raise ModelFileError(f"the net needs {at} numbers of memory", place=Place(self.model.path),
+                                 mend=f"At most {MAX_ARENA} are held; the file is damaged.")
+        for operation in self.operations:
+            if operation[0] in (k.LSTM, k.GRU):
+                operation[6] = recurrent[operation[6]][0]
+        header = np.zeros(k.HEADER, dtype=np.int64)
+        operations = np.array(self.operations, dtype=np.int64).ravel()
+        rows = np.array(self.rows, dtype=np.int64).ravel()
+        buffers = np.array(table, dtype=np.int64).ravel()
+        header[k.N_OPS], header[k.OPS] = len(self.operations), k.HEADER
+        header[k.ROWS] = k.HEADER + len(operations)
+        header[k.N_BUFFERS], header[k.BUFFERS] = len(table), header[k.ROWS] + len(rows)
+        header[k.IN], header[k.OUT], header[k.N_KNOBS] = source.buffer, result.buffer, n_knobs
+        weights = np.concatenate(self.weights).astype(self.dtype)
+        joined = np.concatenate([header, operations, rows, buffers])
+        weights.flags.writeable = joined.flags.writeable = False
+        return Program(at + PADDING, weights, joined, self.most_rows, tuple(recurrent), self.lanes)
+
+
+def build_program(model: Model, dtype) -> Program:
+    """Translate a model for the kernels in float32 or float64.
+
+    Raises
+    ------
+    ModelFileError
+        If the net would need too much memory.
+    """
+    builder = Builder(model, dtype)
+    first = model.net[0]
+    history = first.memory if isinstance(first, Convolution) else first.length - 1 if isinstance(first, Window) else 0
+    source = builder.buffer(1 + len(model.knobs), history)
+    return builder.finish(source, builder.net(model.net, source), len(model.knobs))
+
+
+def _columns(matrix: np.ndarray, gates: int, padded: int, lanes: int) -> np.ndarray:
+    """(gates * H, n) as (vectors, n, gates, lanes), zero rows behind the last."""
+    hidden, n = matrix.shape[0] // gates, matrix.shape[1]
+    whole = np.zeros((gates, padded, n))
+    whole[:, :hidden] = matrix.reshape(gates, hidden, n)
+    return whole.reshape(gates, padded // lanes, lanes, n).transpose(1, 3, 0, 2)
+
+
+def _pad_four(u: np.ndarray) -> np.ndarray:
+    return np.pad(u, ((0, 0), (0, -u.shape[1] % 4)))
+
+
+def _halved(values: np.ndarray, gates: int, linear: int) -> np.ndarray:
+    """Rows of logistic gates halved; ``linear`` is the gate that ends in tanh."""
+    factors = np.full(gates, 0.5)
+    factors[linear] = 1.0
+    return (values.reshape(gates, -1) * factors[:, None]).reshape(values.shape)
+
+
+def pack_lstm(layer: Lstm, lanes: int) -> np.ndarray:
+    """Weights in the order that `recurrent.lstm_steps` reads."""
+    hidden = layer.u.shape[1]
+    padded = -(-hidden // lanes) * lanes
+    matrix = np.column_stack([_halved(part, 4, 2) for part in (layer.b[:, None], layer.w, _pad_four(layer.u))])
+    return _columns(matrix, 4, padded, lanes)
+
+
+def pack_gru(layer: Gru, lanes: int) -> np.ndarray:
+    """Weights in the order that `recurrent.gru_steps` reads: the candidate's input bias stands alone behind the others."""
+    hidden = layer.u.shape[1]
+    padded = -(-hidden // lanes) * lanes
+    bias = layer.b_u.copy()
+    bias[:2 * hidden] += layer.b_w[:2 * hidden]
+    matrix = np.column_stack([_halved(part, 3, 2) for part in (bias[:, None], layer.w, _pad_four(layer.u))])
+    alone = np.zeros(padded)
+    alone[:hidden] = layer.b_w[2 * hidden:]
+    vectors = _columns(matrix, 3, padded, lanes)
+    packed = [np.concatenate([vector[0].ravel(), alone[index * lanes:(index + 1) * lanes], vector[1:].ravel()])
+              for index, vector in enumerate(vectors)]
+    return np.concatenate(packed)
+
+
+def strided_responses(layer: Window) -> np.ndarray:
+    """The strided convolutions as one linear map of the window, shape (steps, length + 1, features); last the constant."""
+    basis = np.eye(layer.length + 1)  # rows: one window position each, and the constant
+    values = basis[:, :layer.length, None]  # (basis, length, channels)
+    for weight, bias, stride in layer.convolutions:
+        taps, n = len(weight), values.shape[1]
+        n_out = -(-n // stride)
+        padding = max((n_out - 1) * stride + taps - n, 0)
+        padded = np.pad(values, ((0, 0), (padding // 2, padding - padding // 2), (0, 0)))
+        values = np.stack([np.einsum("bki,kio->bo", padded[:, step * stride:step * stride + taps], weight)
+                           for step in range(n_out)], axis=1)
+        values[-1] += bias
+    return values.transpose(1, 0, 2)

@@ -1,0 +1,106 @@
+"""LSTM and GRU steps with the gate rows along the lanes: one compiled loop over samples, weights in the order of use.
+
+The products of one row are kept in four partial sums, hidden column k in sum k mod 4, the bias and the input columns
+in sum 0, joined as (0 + 1) + (2 + 3). The lanes of `segments` follow the same order, so both give the same bits.
+
+Packing of a layer with H hidden rows, padded to whole vectors of L lanes, and K = H padded to a multiple of four, for
+each vector of rows: bias, then I input columns, then K hidden columns, each as gates x L numbers. Rows of logistic
+gates are halved beforehand, which is exact and saves a product: s(x) = (1 + tanh(x / 2)) / 2.
+State in the arena: h, the next h, and c for the LSTM, each padded.
+"""
+
+from __future__ import annotations
+
+from validation.captures.simd import Code, intrinsic_of, sigmoid_of_half, tanh
+
+CHAINS = 4
+
+
+def _sums(code: Code, weights, w0, gates: int, arena, x_at, x_stride, n_inputs, h_at, n_columns, split: bool):
+    """Weighted sums of all gates; with ``split`` the last gate's input and hidden parts stay apart (GRU)."""
+    b, lanes = code.b, code.lanes
+    width = gates * lanes
+    slots = []
+    for gate in range(gates):
+        bias = code.load(weights, code.sum(w0, gate * lanes))
+        slots.append([code.variable(bias if chain == 0 else code.zeros()) for chain in range(CHAINS)])
+    apart = code.variable(code.load(weights, code.sum(w0, width))) if split else None
+    at = code.sum(w0, width + (lanes if split else 0))
+    with code.loop(code.const(0), n_inputs) as (i, _):
+        x = code.spread(arena, code.sum(x_at, b.mul(i, x_stride)))
+        column = code.sum(at, b.mul(i, code.const(width)))
+        for gate in range(gates):
+            slot = apart if split and gate == gates - 1 else slots[gate][0]
+            factor = code.load(weights, code.sum(column, gate * lanes))
+            b.store(factor.fma(x, code.read(slot)).value, slot)
+    at = code.sum(at, b.mul(n_inputs, code.const(width)))
+    with code.loop(code.const(0), n_columns, CHAINS) as (k, _):
+        for chain in range(CHAINS):
+            h = code.spread(arena, code.sum(h_at, k, chain))
+            column = code.sum(at, b.mul(code.sum(k, chain), code.const(width)))
+            for gate in range(gates):
+                factor = code.load(weights, code.sum(column, gate * lanes))
+                b.store(factor.fma(h, code.read(slots[gate][chain])).value, slots[gate][chain])
+    sums = []
+    for slot in slots:
+        zero, one, two, three = (code.read(part) for part in slot)
+        sums.append((zero + one) + (two + three))
+    return sums, code.read(apart) if split else None
+
+
+def _steps(gates: int, cell):
+    """The loop over samples around one cell; h is written beside the old one and the two change places."""
+    def emit(code: Code):
+        _, _, n, source, s_stride, n_inputs, target, t_stride, state, n_hidden, w0 = code.arguments
+        b, lanes = code.b, code.lanes
+        arena, weights = code.pointer(0), code.pointer(1)
+        split = gates == 3
+        vectors = b.sdiv(code.sum(n_hidden, lanes - 1), code.const(lanes))
+        padded = b.mul(vectors, code.const(lanes))
+        columns = b.mul(b.sdiv(code.sum(n_hidden, CHAINS - 1), code.const(CHAINS)), code.const(CHAINS))
+        per_vector = b.mul(code.sum(columns, n_inputs, 1), code.const(gates * lanes))
+        per_vector = code.sum(per_vector, lanes if split else 0)
+        cells = code.sum(state, padded, padded)
+        with code.loop(code.const(0), n) as (t, _):
+            odd = b.and_(t, code.const(1))
+            old = code.sum(state, b.mul(odd, padded))
+            new = code.sum(state, b.mul(b.xor(odd, code.const(1)), padded))
+            with code.loop(code.const(0), vectors) as (v, _):
+                sums, apart = _sums(code, weights, code.sum(w0, b.mul(v, per_vector)), gates, arena,
+                                    code.sum(source, t), s_stride, n_inputs, old, columns, split)
+                row = b.mul(v, code.const(lanes))
+                cell(code, arena, sums, apart, code.sum(old, row), code.sum(new, row), code.sum(cells, row))
+            with code.loop(code.const(0), n_hidden) as (j, _):
+                value = b.load(b.gep(arena, [code.sum(new, j)]))
+                b.store(value, b.gep(arena, [code.sum(target, b.mul(j, t_stride), t)]))
+        with b.if_then(b.icmp_signed("==", b.and_(n, code.const(1)), code.const(1))):
+            with code.loop(code.const(0), padded) as (j, _):
+                b.store(b.load(b.gep(arena, [code.sum(state, padded, j)])), b.gep(arena, [code.sum(state, j)]))
+
+    return emit
+
+
+def lstm_cell(i: object, f: object, g: object, o: object, c: object):
+    """(h, c) from the halved sums of i, f, o, the sum of g, and the old c."""
+    c = sigmoid_of_half(f).fma(c, sigmoid_of_half(i) * tanh(g))
+    return sigmoid_of_half(o) * tanh(c), c
+
+
+def gru_cell(r, z, n_hidden, n_input, h):
+    """h from the halved sums of r and z, the two parts of n, and the old h: n + z (h - n)."""
+    n = tanh(sigmoid_of_half(r).fma(n_hidden, n_input))
+    return sigmoid_of_half(z).fma(h - n, n)
+
+
+def _lstm(code, arena, sums, apart, old, new, cells):
+    h, c = lstm_cell(*sums, code.load(arena, cells))
+    code.store(c, arena, cells)
+    code.store(h, arena, new)
+
+
+def _gru(code, arena, sums, apart, old, new, cells):
+    code.store(gru_cell(*sums, apart, code.load(arena, old)), arena, new)
+
+
+lstm_steps = intrinsic_of(2, 9, _steps(4, _lstm))
+gru_steps = intrinsic_of(2, 9, _steps(3, _gru))
