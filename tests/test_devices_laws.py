@@ -27,12 +27,20 @@ PARTS = {
     "pnp": ("pnp", "cbe", GUMMEL),
     "static germanium": ("npn", "cbe", {k: v for k, v in GUMMEL.items() if k not in ("cjc", "cje", "tf", "tr")}),
     "split": ("npn", "cbes", {**SILICON, "cjc": 4e-12, "xcjc": 0.6, "cjs": 2e-12, "mjs": 0.3, "rb": 20.0}),
+    "jfet": ("njf", "dgs", {"beta": 1.125e-3, "vto": -1.372, "lambda": 2.3e-3, "is": 181.3e-15}),
+    "jfet charged": ("pjf", "dgs", {"beta": 1.125e-3, "vto": -1.372, "lambda": 2.3e-3, "is": 181.3e-15, "cgd": 4e-12, "cgs": 4.627e-12, "pb": 0.5}),
+    "mosfet": ("nmos", "dgsb", {"vto": 1.0, "kp": 1e-4, "gamma": 0.5, "phi": 0.65, "lambda": 0.02, "w": 1e-5, "l": 1e-6}),
+    "mosfet tied": ("pmos", "dgs", {"vto": -1.0, "kp": 1e-4, "gamma": 0.5, "lambda": 0.02}),
+    "vdmos": ("vdmos", "dgs", {"vto": 1.6, "kp": 0.17, "mtriode": 1.25, "lambda": 0.01, "cgdmax": 80e-12, "cgdmin": 12e-12, "cgs": 50e-12,
+                               "cjo": 50e-12, "is": 0.04e-12, "rg": 3.0, "rs": 0.75}),
+    "vdmos sharp": ("vdmos", "dgs", {"vto": 1.6, "kp": 0.17, "ksubthres": 0.0}),
     "triode": ("triode", "pgk", {}),
     "triode bent": ("triode", "pgk", {"mu": 98.11, "ex": 1.459, "kg1": 1734.7, "kp": 754.39, "kvb": 119.9, "vct": 0.5}),
     "triode dz": ("triode_dz", "pgk", {}),
     "pentode": ("pentode", "psgk", {}),
 }
-SPANS = {"v_d": (-6.0, 1.2), "v_be": (-3.0, 1.0), "v_bc": (-30.0, 1.0), "v_gk": (-60.0, 10.0), "v_pk": (-20.0, 500.0), "v_sk": (-20.0, 500.0)}
+SPANS = {"v_d": (-6.0, 1.2), "v_be": (-3.0, 1.0), "v_bc": (-30.0, 1.0), "v_gk": (-60.0, 10.0), "v_pk": (-20.0, 500.0),
+         "v_sk": (-20.0, 500.0), "v_gs": (-5.0, 8.0), "v_gd": (-20.0, 1.0), "v_ds": (-5.0, 20.0), "v_bs": (-10.0, 0.9)}
 
 
 def laws(name):
@@ -68,7 +76,8 @@ def test_codes_are_consecutive():
     assert {placed.law.name for name in PARTS for placed in laws(name)} == set(LAWS)
 
 
-@pytest.mark.parametrize("name", ["diode", "zener", "recombining", "charged", "bjt", "germanium", "pnp", "triode", "pentode"])
+@pytest.mark.parametrize("name", ["diode", "zener", "recombining", "charged", "bjt", "germanium", "pnp", "jfet", "jfet charged", "mosfet",
+                                  "mosfet tied", "vdmos", "vdmos sharp", "triode", "pentode"])
 def test_passive(name):
     """A static device without a supply can only take power."""
     rng = np.random.default_rng(4)

@@ -206,8 +206,8 @@ def bjt_constants(values: dict[str, float], scale_up: float, celsius: float) -> 
     vt = thermal_voltage(celsius)
     factor = saturation_factor(celsius, v["tnom"], v["eg"], v["xti"])
     gain = ((celsius + CELSIUS) / (v["tnom"] + CELSIUS))**v["xtb"]
-    emitter = depletion(v["cje"] * scale_up, v["vje"], v["mje"], v["fc"], celsius, v["tnom"], reduce_nominal=False)
-    collector = depletion(v["cjc"] * v["xcjc"] * scale_up, v["vjc"], v["mjc"], v["fc"], celsius, v["tnom"], reduce_nominal=False)
+    emitter = depletion(v["cje"] * scale_up, v["vje"], v["mje"], v["fc"], celsius, v["tnom"])
+    collector = depletion(v["cjc"] * v["xcjc"] * scale_up, v["vjc"], v["mjc"], v["fc"], celsius, v["tnom"])
     return BjtConstants(
         v["is"] * math.exp(factor) * scale_up, v["nf"] * vt, v["nr"] * vt, 1.0 / (v["bf"] * gain), 1.0 / (v["br"] * gain),
         _inverse(v["vaf"]), _inverse(v["var"]), _inverse(v["ikf"] * scale_up), _inverse(v["ikr"] * scale_up),
@@ -240,11 +240,11 @@ def place(device: Device, values: dict[str, float], instance: dict[str, float], 
     laws = [Placed(name, BJT_CHARGE if stored else BJT, p, (be, bc), (ce, be), (be, bc) if stored else (), limits)]
     outside = values["cjc"] * (1.0 - values["xcjc"]) * scale_up
     if outside > 0.0:
-        layer = depletion(outside, values["vjc"], values["mjc"], values["fc"], celsius, values["tnom"], reduce_nominal=False)
+        layer = depletion(outside, values["vjc"], values["mjc"], values["fc"], celsius, values["tnom"])
         across = pair(outer[1], c)
         laws.append(Placed(name, DEPLETION, DepletionConstants(*layer), (across,), (), (across,), (Limit(),)))
     if values["cjs"] > 0.0:
-        layer = depletion(values["cjs"] * scale_up, values["vjs"], values["mjs"], 0.0, celsius, values["tnom"], reduce_nominal=False)
+        layer = depletion(values["cjs"] * scale_up, values["vjs"], values["mjs"], 0.0, celsius, values["tnom"])
         across = pair(device.nodes[3] if len(device.nodes) > 3 else "0", c)
         laws.append(Placed(name, DEPLETION, DepletionConstants(*layer), (across,), (), (across,), (Limit(),)))
     return Placement(tuple(laws), tuple(elements))

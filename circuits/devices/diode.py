@@ -82,10 +82,8 @@ def diode_charge(v_d, p):
     """(i_d, q_d, di_d/dv_d, dq_d/dv_d)."""
     i, g = junction(v_d, p)
     q, c = depletion_charge(v_d, p.capacitance, p.potential, p.grading, p.corner, p.f1, p.f2, p.f3)
-    q += p.transit * i
-    c += p.transit * g
     i, g = injected(i, g, p)
-    return i, q, g, c
+    return i, q + p.transit * i, g, c + p.transit * g
 
 
 class DepletionConstants(NamedTuple):
@@ -145,10 +143,10 @@ def breakdown_voltage(bv: float, ibv: float, saturation: float, vt: float, nbv: 
     if ibv < saturation * bv / vt:
         return bv
     start = bv - nbv * vt * math.log(1.0 + ibv / saturation)
-    for _ in range(25):
+    for _ in range(100):
         start = bv - nbv * vt * math.log(ibv / saturation + 1.0 - start / vt)
         reached = saturation * (math.exp((bv - start) / (nbv * vt)) - 1.0 + start / vt)
-        if abs(reached - ibv) <= 1e-3 * ibv:
+        if abs(reached - ibv) <= 1e-12 * ibv:
             break
     return start
 

@@ -12,19 +12,25 @@ from difflib import get_close_matches
 from circuits.circuit import Card
 from circuits.devices.bjt import BJTS
 from circuits.devices.diode import DIODES
+from circuits.devices.jfet import JFETS
 from circuits.devices.law import Family, Placement, filled
+from circuits.devices.mosfet import MOSFETS
 from circuits.devices.pentode import PENTODES
 from circuits.devices.triode import TRIODES, TRIODES_DEMPWOLF
+from circuits.devices.vdmos import VDMOSES
 from circuits.elements import Device
 from circuits.errors import CircuitError
 
-FAMILIES: dict[str, Family] = {kind: family for family in (DIODES, BJTS, TRIODES, TRIODES_DEMPWOLF, PENTODES) for kind in family.kinds}
+FAMILIES: dict[str, Family] = {kind: family for family in (DIODES, BJTS, JFETS, MOSFETS, VDMOSES, TRIODES, TRIODES_DEMPWOLF, PENTODES)
+                               for kind in family.kinds}
 
 # other names of a parameter, by kind; and what changes no voltage: noise, ratings for the catalogue, model levels that are checked elsewhere
 ALIASES = {"d": {"cj0": "cjo", "cj": "cjo", "pb": "vj", "mj": "m"},
            "npn": {"va": "vaf", "vb": "var", "pe": "vje", "me": "mje", "pc": "vjc", "mc": "mjc", "ccs": "cjs", "ps": "vjs", "ms": "mjs",
                    "ik": "ikf", "c2": "", "c4": ""}}
 ALIASES["pnp"] = ALIASES["npn"]
+for _kind in ("njf", "pjf", "nmos", "pmos", "vdmos"):
+    ALIASES[_kind] = {"vt0": "vto", "vth0": "vto"}
 SILENT = frozenset(("kf", "af", "ef", "nlev", "gdsnoi", "mfg", "type", "vceo", "icrating", "iave", "vpk", "vds", "ron", "qg", "level",
                     "irms", "trise", "tfall", "noisemod"))
 

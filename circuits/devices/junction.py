@@ -52,8 +52,14 @@ def _potential_shift(kelvin: float) -> float:
     return -2.0 * BOLTZMANN * kelvin / CHARGE * (1.5 * math.log(kelvin / REFERENCE) + CHARGE * arg)
 
 
-def depletion(capacitance: float, potential: float, grading: float, corner: float, celsius: float, nominal: float,
-              reduce_nominal: bool = True) -> tuple[float, float, float, float, float, float, float]:
+def potential_at(potential: float, celsius: float, nominal: float) -> float:
+    """A junction or surface potential, given at ``nominal``, at ``celsius`` (degrees Celsius)."""
+    zero = (potential - _potential_shift(nominal + CELSIUS)) * REFERENCE / (nominal + CELSIUS)
+    return _potential_shift(celsius + CELSIUS) + (celsius + CELSIUS) / REFERENCE * zero
+
+
+def depletion(capacitance: float, potential: float, grading: float, corner: float, celsius: float,
+              nominal: float) -> tuple[float, float, float, float, float, float, float]:
     """Constants of `depletion_charge` at a temperature.
 
     Parameters
@@ -62,8 +68,6 @@ def depletion(capacitance: float, potential: float, grading: float, corner: floa
         CJO (F), VJ (V), M and FC at the nominal temperature.
     celsius, nominal : float
         Temperature of the part and TNOM, degrees Celsius.
-    reduce_nominal : bool
-        Take TNOM's own shift of the potential into account (diodes, FETs); SPICE's bipolar transistor uses the part's shift twice.
 
     Returns
     -------
@@ -71,10 +75,9 @@ def depletion(capacitance: float, potential: float, grading: float, corner: floa
         (CJO, VJ, M, FC*VJ, F1, F2, F3) at ``celsius``.
     """
     kelvin, base = celsius + CELSIUS, nominal + CELSIUS
-    shift = _potential_shift(kelvin)
-    zero = (potential - (_potential_shift(base) if reduce_nominal else shift)) / (base / REFERENCE)
+    zero = (potential - _potential_shift(base)) * REFERENCE / base
     cold = 1.0 + grading * (4e-4 * (base - REFERENCE) - (potential - zero) / zero)
-    moved = shift + kelvin / REFERENCE * zero
+    moved = _potential_shift(kelvin) + kelvin / REFERENCE * zero
     warm = 1.0 + grading * (4e-4 * (kelvin - REFERENCE) - (moved - zero) / zero)
     f1 = moved * (1.0 - (1.0 - corner)**(1.0 - grading)) / (1.0 - grading)
     f2 = (1.0 - corner)**(1.0 + grading)
@@ -83,15 +86,21 @@ def depletion(capacitance: float, potential: float, grading: float, corner: floa
 
 
 @kernel
+def exponential_current(v, saturation, scale):
+    """Current and slope of an ideal junction without the cubic tail: the bulk junctions of SPICE's MOSFETs."""
+    x = v / scale
+    if x > EXPONENT_LIMIT:
+        e = saturation * math.exp(EXPONENT_LIMIT)
+        return e * (1.0 + x - EXPONENT_LIMIT) - saturation, e / scale
+    e = math.expm1(x)
+    return saturation * e, saturation * (e + 1.0) / scale
+
+
+@kernel
 def junction_current(v, saturation, scale):
     """Current and slope of an ideal junction: Is (exp(v/scale) - 1), SPICE's cubic tail below -3 scale."""
     if v >= -3.0 * scale:
-        x = v / scale
-        if x > EXPONENT_LIMIT:
-            e = saturation * math.exp(EXPONENT_LIMIT)
-            return e * (1.0 + x - EXPONENT_LIMIT) - saturation, e / scale
-        e = math.expm1(x)
-        return saturation * e, saturation * (e + 1.0) / scale
+        return exponential_current(v, saturation, scale)
     a = 3.0 * scale / (v * math.e)
     a = a * a * a
     return -saturation * (1.0 + a), 3.0 * saturation * a / v

@@ -9,16 +9,21 @@ from numba.np.unsafe.ndarray import to_fixed_tuple
 
 from circuits.devices.bjt import BJT, BJT_CHARGE, BjtConstants, bjt, bjt_charge
 from circuits.devices.diode import DEPLETION, DIODE, DIODE_CHARGE, DepletionConstants, DiodeConstants, depletion_only, diode, diode_charge
+from circuits.devices.jfet import JFET, JFET_CHARGE, JfetConstants, jfet, jfet_charge
 from circuits.devices.law import Law
+from circuits.devices.mosfet import MOSFET, MOSFET_TIED, MosfetConstants, mosfet, mosfet_tied
 from circuits.devices.pentode import PENTODE, PentodeConstants, pentode
 from circuits.devices.triode import TRIODE, TRIODE_DEMPWOLF, DempwolfConstants, TriodeConstants, triode, triode_dempwolf
+from circuits.devices.vdmos import VDMOS, VdmosConstants, vdmos
 from circuits.kernels.jit import kernel
 
-LAWS: dict[str, Law] = {law.name: law for law in (DIODE, DIODE_CHARGE, DEPLETION, BJT, BJT_CHARGE, TRIODE, TRIODE_DEMPWOLF, PENTODE)}
+LAWS: dict[str, Law] = {law.name: law for law in (
+    DIODE, DIODE_CHARGE, DEPLETION, BJT, BJT_CHARGE, TRIODE, TRIODE_DEMPWOLF, PENTODE, JFET, JFET_CHARGE, MOSFET, MOSFET_TIED, VDMOS)}
 
 # lengths of the constants, frozen into the compiled code
 _DIODE, _DEPLETION, _BJT = len(DiodeConstants._fields), len(DepletionConstants._fields), len(BjtConstants._fields)
 _TRIODE, _DEMPWOLF, _PENTODE = len(TriodeConstants._fields), len(DempwolfConstants._fields), len(PentodeConstants._fields)
+_JFET, _MOSFET, _VDMOS = len(JfetConstants._fields), len(MosfetConstants._fields), len(VdmosConstants._fields)
 
 
 @kernel
@@ -65,3 +70,13 @@ def evaluate(code, c, k, x, y, J):
         spread(triode_dempwolf(x[0], x[1], DempwolfConstants(*to_fixed_tuple(c[k:], _DEMPWOLF))), 2, 2, y, J)
     elif code == 8:
         spread(pentode(x[0], x[1], x[2], PentodeConstants(*to_fixed_tuple(c[k:], _PENTODE))), 3, 3, y, J)
+    elif code == 9:
+        spread(jfet(x[0], x[1], JfetConstants(*to_fixed_tuple(c[k:], _JFET))), 3, 2, y, J)
+    elif code == 10:
+        spread(jfet_charge(x[0], x[1], JfetConstants(*to_fixed_tuple(c[k:], _JFET))), 5, 2, y, J)
+    elif code == 11:
+        spread(mosfet(x[0], x[1], x[2], MosfetConstants(*to_fixed_tuple(c[k:], _MOSFET))), 3, 3, y, J)
+    elif code == 12:
+        spread(mosfet_tied(x[0], x[1], MosfetConstants(*to_fixed_tuple(c[k:], _MOSFET))), 1, 2, y, J)
+    elif code == 13:
+        spread(vdmos(x[0], x[1], VdmosConstants(*to_fixed_tuple(c[k:], _VDMOS))), 2, 2, y, J)
