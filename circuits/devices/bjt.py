@@ -63,7 +63,7 @@ class BjtConstants(NamedTuple):
     f3c: float
 
 
-@kernel
+@kernel(bare=True)
 def transport(v_be, v_bc, p):
     """Junction currents, base charge factor and collector and base currents with all slopes.
 
@@ -109,14 +109,14 @@ def transport(v_be, v_bc, p):
     return i_f, g_f, i_r, g_r, q_b, dq_e, dq_c, i_t - i_bc, i_b, dt_e, dt_c - g_bc, g_be, g_bc
 
 
-@kernel
+@kernel(bare=True)
 def bjt(v_be, v_bc, p):
     """(i_c, i_b, di_c/dv_be, di_c/dv_bc, di_b/dv_be, di_b/dv_bc)."""
     r = transport(v_be, v_bc, p)
     return r[7], r[8], r[9], r[10], r[11], r[12]
 
 
-@kernel
+@kernel(bare=True)
 def bjt_charge(v_be, v_bc, p):
     """(i_c, i_b, q_be, q_bc, then the slopes of each by v_be and v_bc)."""
     i_f, g_f, i_r, g_r, q_b, dq_e, dq_c, i_c, i_b, g_ce, g_cc, g_be, g_bc = transport(v_be, v_bc, p)

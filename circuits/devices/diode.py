@@ -40,7 +40,7 @@ class DiodeConstants(NamedTuple):
     transit: float
 
 
-@kernel
+@kernel(bare=True)
 def junction(v_d, p):
     """Current and slope of the junction before high injection: forward, reverse, breakdown and recombination."""
     if v_d >= -p.breakdown or v_d >= -3.0 * p.scale:
@@ -61,7 +61,7 @@ def junction(v_d, p):
     return i, g
 
 
-@kernel
+@kernel(bare=True)
 def injected(i, g, p):
     """High injection: i / (1 + sqrt(i / IKF)), with its slope."""
     if p.knee > 0.0 and i > 1e-18:
@@ -70,14 +70,14 @@ def injected(i, g, p):
     return i, g
 
 
-@kernel
+@kernel(bare=True)
 def diode(v_d, p):
     """(i_d, di_d/dv_d)."""
     i, g = junction(v_d, p)
     return injected(i, g, p)
 
 
-@kernel
+@kernel(bare=True)
 def diode_charge(v_d, p):
     """(i_d, q_d, di_d/dv_d, dq_d/dv_d)."""
     i, g = junction(v_d, p)
@@ -98,7 +98,7 @@ class DepletionConstants(NamedTuple):
     f3: float
 
 
-@kernel
+@kernel(bare=True)
 def depletion_only(v_d, p):
     """(q_d, dq_d/dv_d): a reverse-biased junction of which only the charge matters."""
     return depletion_charge(v_d, p.capacitance, p.potential, p.grading, p.corner, p.f1, p.f2, p.f3)

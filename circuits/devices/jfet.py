@@ -38,7 +38,7 @@ class JfetConstants(NamedTuple):
     f3: float
 
 
-@kernel
+@kernel(bare=True)
 def channel(v_gs, v_ds, p):
     """Drain current and its slopes by v_gs and v_ds, for v_ds >= 0."""
     v = v_gs - p.threshold
@@ -51,7 +51,7 @@ def channel(v_gs, v_ds, p):
     return b * v * v, 2.0 * b * v, p.beta * p.modulation * v * v
 
 
-@kernel
+@kernel(bare=True)
 def through(v_gs, v_gd, p):
     """Drain current and its slopes by v_gs and v_gd, either way round."""
     if v_gs >= v_gd:
@@ -61,7 +61,7 @@ def through(v_gs, v_gd, p):
     return -i, g_ds, -g_m - g_ds
 
 
-@kernel
+@kernel(bare=True)
 def jfet(v_gs, v_gd, p):
     """(i_d, i_gs, i_gd, then the slopes of each by v_gs and v_gd)."""
     i_d, g_s, g_d = through(v_gs, v_gd, p)
@@ -70,7 +70,7 @@ def jfet(v_gs, v_gd, p):
     return i_d, i_gs, i_gd, g_s, g_d, g_gs, 0.0, 0.0, g_gd
 
 
-@kernel
+@kernel(bare=True)
 def jfet_charge(v_gs, v_gd, p):
     """(i_d, i_gs, i_gd, q_gs, q_gd, then the slopes of each by v_gs and v_gd)."""
     i_d, g_s, g_d = through(v_gs, v_gd, p)

@@ -85,7 +85,7 @@ def depletion(capacitance: float, potential: float, grading: float, corner: floa
     return capacitance / cold * warm, moved, grading, corner * moved, f1, f2, f3
 
 
-@kernel
+@kernel(bare=True)
 def exponential_current(v, saturation, scale):
     """Current and slope of an ideal junction without the cubic tail: the bulk junctions of SPICE's MOSFETs."""
     x = v / scale
@@ -96,7 +96,7 @@ def exponential_current(v, saturation, scale):
     return saturation * e, saturation * (e + 1.0) / scale
 
 
-@kernel
+@kernel(bare=True)
 def junction_current(v, saturation, scale):
     """Current and slope of an ideal junction: Is (exp(v/scale) - 1), SPICE's cubic tail below -3 scale."""
     if v >= -3.0 * scale:
@@ -106,7 +106,7 @@ def junction_current(v, saturation, scale):
     return -saturation * (1.0 + a), 3.0 * saturation * a / v
 
 
-@kernel
+@kernel(bare=True)
 def depletion_charge(v, capacitance, potential, grading, corner, f1, f2, f3):
     """Charge and capacitance of a depletion layer; above ``corner`` = FC VJ the capacitance goes on as its tangent."""
     if v < corner:

@@ -36,7 +36,7 @@ class MosfetConstants(NamedTuple):
     scale: float
 
 
-@kernel
+@kernel(bare=True)
 def channel(v_gs, v_ds, v_bs, p):
     """Drain current and its slopes by v_gs, v_ds and v_bs, for v_ds >= 0."""
     root = math.sqrt(p.phi)
@@ -61,7 +61,7 @@ def channel(v_gs, v_ds, v_bs, p):
     return b * c, g_m, b * (v - v_ds) + p.modulation * p.beta * c, g_m * body
 
 
-@kernel
+@kernel(bare=True)
 def through(v_gs, v_ds, v_bs, p):
     """Drain current and its slopes by v_gs, v_ds and v_bs, either way round."""
     if v_ds >= 0.0:
@@ -70,7 +70,7 @@ def through(v_gs, v_ds, v_bs, p):
     return -i, -g_m, g_m + g_ds + g_b, -g_b
 
 
-@kernel
+@kernel(bare=True)
 def mosfet(v_gs, v_ds, v_bs, p):
     """(i_d, i_bs, i_bd, then the slopes of each by v_gs, v_ds and v_bs)."""
     i_d, g_m, g_ds, g_b = through(v_gs, v_ds, v_bs, p)
@@ -79,7 +79,7 @@ def mosfet(v_gs, v_ds, v_bs, p):
     return i_d, i_bs, i_bd, g_m, g_ds, g_b, 0.0, 0.0, g_bs, 0.0, -g_bd, g_bd
 
 
-@kernel
+@kernel(bare=True)
 def mosfet_tied(v_gs, v_ds, p):
     """(i_d, di_d/dv_gs, di_d/dv_ds) with the bulk at the source: the drain's junction is part of i_d."""
     i_d, g_m, g_ds, _ = through(v_gs, v_ds, 0.0, p)

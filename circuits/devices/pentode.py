@@ -39,7 +39,7 @@ class PentodeConstants(NamedTuple):
     grid_scale: float
 
 
-@kernel
+@kernel(bare=True)
 def pentode(v_gk, v_sk, v_pk, p):
     """(i_p, i_s, i_g, then the slopes of each by v_gk, v_sk and v_pk), Koren (6), (7) and (8)."""
     i_g, g_g = grid_current(v_gk, p.grid_resistance, p.grid_saturation, p.grid_scale)

@@ -5,8 +5,6 @@ Code 0 is kept for behavioural tapes, which are evaluated elsewhere. Constants o
 
 from __future__ import annotations
 
-from numba.np.unsafe.ndarray import to_fixed_tuple
-
 from circuits.devices.bjt import BJT, BJT_CHARGE, BjtConstants, bjt, bjt_charge
 from circuits.devices.diode import DEPLETION, DIODE, DIODE_CHARGE, DepletionConstants, DiodeConstants, depletion_only, diode, diode_charge
 from circuits.devices.jfet import JFET, JFET_CHARGE, JfetConstants, jfet, jfet_charge
@@ -15,18 +13,14 @@ from circuits.devices.mosfet import MOSFET, MOSFET_TIED, MosfetConstants, mosfet
 from circuits.devices.pentode import PENTODE, PentodeConstants, pentode
 from circuits.devices.triode import TRIODE, TRIODE_DEMPWOLF, DempwolfConstants, TriodeConstants, triode, triode_dempwolf
 from circuits.devices.vdmos import VDMOS, VdmosConstants, vdmos
+from circuits.kernels.constants import constants_at
 from circuits.kernels.jit import kernel
 
 LAWS: dict[str, Law] = {law.name: law for law in (
     DIODE, DIODE_CHARGE, DEPLETION, BJT, BJT_CHARGE, TRIODE, TRIODE_DEMPWOLF, PENTODE, JFET, JFET_CHARGE, MOSFET, MOSFET_TIED, VDMOS)}
 
-# lengths of the constants, frozen into the compiled code
-_DIODE, _DEPLETION, _BJT = len(DiodeConstants._fields), len(DepletionConstants._fields), len(BjtConstants._fields)
-_TRIODE, _DEMPWOLF, _PENTODE = len(TriodeConstants._fields), len(DempwolfConstants._fields), len(PentodeConstants._fields)
-_JFET, _MOSFET, _VDMOS = len(JfetConstants._fields), len(MosfetConstants._fields), len(VdmosConstants._fields)
 
-
-@kernel
+@kernel(bare=True)
 def spread(r, outputs, inputs, y, J):
     """Write a law's flat tuple into values ``y`` and slopes ``J``."""
     for row in range(outputs):
@@ -35,7 +29,7 @@ def spread(r, outputs, inputs, y, J):
             J[row, column] = r[outputs + row * inputs + column]
 
 
-@kernel
+@kernel(bare=True)
 def evaluate(code, c, k, x, y, J):
     """Evaluate one law.
 
@@ -55,28 +49,28 @@ def evaluate(code, c, k, x, y, J):
         Receives the slopes: row by output, column by input.
     """
     if code == 1:
-        spread(diode(x[0], DiodeConstants(*to_fixed_tuple(c[k:], _DIODE))), 1, 1, y, J)
+        spread(diode(x[0], constants_at(DiodeConstants, c, k)), 1, 1, y, J)
     elif code == 2:
-        spread(diode_charge(x[0], DiodeConstants(*to_fixed_tuple(c[k:], _DIODE))), 2, 1, y, J)
+        spread(diode_charge(x[0], constants_at(DiodeConstants, c, k)), 2, 1, y, J)
     elif code == 3:
-        spread(depletion_only(x[0], DepletionConstants(*to_fixed_tuple(c[k:], _DEPLETION))), 1, 1, y, J)
+        spread(depletion_only(x[0], constants_at(DepletionConstants, c, k)), 1, 1, y, J)
     elif code == 4:
-        spread(bjt(x[0], x[1], BjtConstants(*to_fixed_tuple(c[k:], _BJT))), 2, 2, y, J)
+        spread(bjt(x[0], x[1], constants_at(BjtConstants, c, k)), 2, 2, y, J)
     elif code == 5:
-        spread(bjt_charge(x[0], x[1], BjtConstants(*to_fixed_tuple(c[k:], _BJT))), 4, 2, y, J)
+        spread(bjt_charge(x[0], x[1], constants_at(BjtConstants, c, k)), 4, 2, y, J)
     elif code == 6:
-        spread(triode(x[0], x[1], TriodeConstants(*to_fixed_tuple(c[k:], _TRIODE))), 2, 2, y, J)
+        spread(triode(x[0], x[1], constants_at(TriodeConstants, c, k)), 2, 2, y, J)
     elif code == 7:
-        spread(triode_dempwolf(x[0], x[1], DempwolfConstants(*to_fixed_tuple(c[k:], _DEMPWOLF))), 2, 2, y, J)
+        spread(triode_dempwolf(x[0], x[1], constants_at(DempwolfConstants, c, k)), 2, 2, y, J)
     elif code == 8:
-        spread(pentode(x[0], x[1], x[2], PentodeConstants(*to_fixed_tuple(c[k:], _PENTODE))), 3, 3, y, J)
+        spread(pentode(x[0], x[1], x[2], constants_at(PentodeConstants, c, k)), 3, 3, y, J)
     elif code == 9:
-        spread(jfet(x[0], x[1], JfetConstants(*to_fixed_tuple(c[k:], _JFET))), 3, 2, y, J)
+        spread(jfet(x[0], x[1], constants_at(JfetConstants, c, k)), 3, 2, y, J)
     elif code == 10:
-        spread(jfet_charge(x[0], x[1], JfetConstants(*to_fixed_tuple(c[k:], _JFET))), 5, 2, y, J)
+        spread(jfet_charge(x[0], x[1], constants_at(JfetConstants, c, k)), 5, 2, y, J)
     elif code == 11:
-        spread(mosfet(x[0], x[1], x[2], MosfetConstants(*to_fixed_tuple(c[k:], _MOSFET))), 3, 3, y, J)
+        spread(mosfet(x[0], x[1], x[2], constants_at(MosfetConstants, c, k)), 3, 3, y, J)
     elif code == 12:
-        spread(mosfet_tied(x[0], x[1], MosfetConstants(*to_fixed_tuple(c[k:], _MOSFET))), 1, 2, y, J)
+        spread(mosfet_tied(x[0], x[1], constants_at(MosfetConstants, c, k)), 1, 2, y, J)
     elif code == 13:
-        spread(vdmos(x[0], x[1], VdmosConstants(*to_fixed_tuple(c[k:], _VDMOS))), 2, 2, y, J)
+        spread(vdmos(x[0], x[1], constants_at(VdmosConstants, c, k)), 2, 2, y, J)

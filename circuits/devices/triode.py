@@ -36,7 +36,7 @@ class TriodeConstants(NamedTuple):
     grid_scale: float
 
 
-@kernel
+@kernel(bare=True)
 def softplus(x):
     """ln(1 + exp(x)) and its slope, without overflow."""
     if x > 0.0:
@@ -46,7 +46,7 @@ def softplus(x):
     return math.log1p(e), e / (1.0 + e)
 
 
-@kernel
+@kernel(bare=True)
 def grid_current(v, resistance, saturation, scale):
     """Current and slope of a junction in series with a resistance, by Wright's omega function.
 
@@ -59,7 +59,7 @@ def grid_current(v, resistance, saturation, scale):
     return scale / resistance * w - saturation, w / (1.0 + w) / resistance
 
 
-@kernel
+@kernel(bare=True)
 def triode(v_gk, v_pk, p):
     """(i_p, i_g, di_p/dv_gk, di_p/dv_pk, di_g/dv_gk, di_g/dv_pk), Koren (4) and (5); the plate current is 0 for v_pk <= 0."""
     i_g, g_g = grid_current(v_gk, p.grid_resistance, p.grid_saturation, p.grid_scale)
@@ -90,7 +90,7 @@ class DempwolfConstants(NamedTuple):
     ig0: float
 
 
-@kernel
+@kernel(bare=True)
 def triode_dempwolf(v_gk, v_pk, p):
     """(i_p, i_g, di_p/dv_gk, di_p/dv_pk, di_g/dv_gk, di_g/dv_pk): cathode current (5) less grid current (8)."""
     s, ds = softplus(p.c * (v_pk / p.mu + v_gk))

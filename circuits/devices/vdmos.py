@@ -35,7 +35,7 @@ class VdmosConstants(NamedTuple):
     a: float
 
 
-@kernel
+@kernel(bare=True)
 def channel(v_gs, v_ds, v_signed, p):
     """Drain current and its slopes by v_gs and v_ds >= 0; ``v_signed`` is the voltage that LAMBDA sees."""
     v, dv = v_gs - p.threshold, 1.0
@@ -56,7 +56,7 @@ def channel(v_gs, v_ds, v_signed, p):
     return p.beta * rise * c, p.beta * rise * u * dv, p.beta * rise * p.triode * (v - u), p.beta * d_rise * c
 
 
-@kernel
+@kernel(bare=True)
 def vdmos(v_gs, v_ds, p):
     """(i_d, q_gd, di_d/dv_gs, di_d/dv_ds, dq_gd/dv_gs, dq_gd/dv_ds)."""
     if v_ds >= 0.0:

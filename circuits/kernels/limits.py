@@ -12,7 +12,7 @@ import math
 from circuits.kernels.jit import kernel
 
 
-@kernel
+@kernel(bare=True)
 def junction_limit(new, old, scale, bound):
     """A junction voltage after a step, kept where the exponential can follow (pnjlim)."""
     if new > bound and abs(new - old) > 2.0 * scale:
@@ -23,7 +23,7 @@ def junction_limit(new, old, scale, bound):
     return new
 
 
-@kernel
+@kernel(bare=True)
 def limited(old, step, plus_scale, plus_bound, minus_scale, minus_bound, largest):
     """The value of one port after a limited Newton step."""
     if largest > 0.0:

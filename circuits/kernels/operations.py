@@ -25,7 +25,7 @@ OPERATIONS = {name: (code, arity) for code, (name, arity) in enumerate((
     ("le", 2), ("ge", 2), ("eq", 2), ("ne", 2), ("and", 2), ("or", 2), ("not", 1), ("xor", 2), ("mod", 2)))}
 
 
-@kernel
+@kernel(bare=True)
 def exponential(a):
     """exp(a), continued by its tangent above `EXP_MAX`."""
     if a > EXP_MAX:
@@ -33,7 +33,7 @@ def exponential(a):
     return math.exp(a)
 
 
-@kernel
+@kernel(bare=True)
 def power(a, b):
     """a^b: mathematical for whole b, 0 for a negative base with a fractional exponent."""
     if a == 0.0 and b < 0.0:
@@ -43,7 +43,7 @@ def power(a, b):
     return 0.0
 
 
-@kernel
+@kernel(bare=True)
 def absolute_power(a, b):
     """|a|^b."""
     if a == 0.0 and b < 0.0:
@@ -51,7 +51,7 @@ def absolute_power(a, b):
     return abs(a)**b
 
 
-@kernel
+@kernel(bare=True)
 def signed_power(a, b):
     """sgn(a) |a|^b."""
     if a == 0.0:
@@ -59,7 +59,7 @@ def signed_power(a, b):
     return math.copysign(abs(a)**b, a)
 
 
-@kernel
+@kernel(bare=True)
 def logarithm(a):
     """ln(a); minus infinity at 0 and NaN below, which a solver refuses."""
     if a > 0.0:
@@ -67,19 +67,19 @@ def logarithm(a):
     return -math.inf if a == 0.0 else math.nan
 
 
-@kernel
+@kernel(bare=True)
 def root(a):
     """Square root; 0 below 0 (the real part)."""
     return math.sqrt(a) if a > 0.0 else 0.0
 
 
-@kernel
+@kernel(bare=True)
 def median(a, b, c):
     """The median of three: limit(x, low, high) with the bounds in either order."""
     return max(min(a, b), min(max(a, b), c))
 
 
-@kernel
+@kernel(bare=True)
 def soft_upper(a, b, c):
     """a, bent exponentially towards the bound b within a zone of width c below it."""
     if c <= 0.0:
@@ -87,7 +87,7 @@ def soft_upper(a, b, c):
     return a if a < b - c else b - c * math.exp((b - c - a) / c)
 
 
-@kernel
+@kernel(bare=True)
 def soft_lower(a, b, c):
     """a, bent exponentially towards the bound b within a zone of width c above it."""
     if c <= 0.0:
@@ -95,7 +95,7 @@ def soft_lower(a, b, c):
     return a if a > b + c else b + c * math.exp((a - b - c) / c)
 
 
-@kernel
+@kernel(bare=True)
 def apply(code, a, b, c):
     """Value of an operation by its code; see `OPERATIONS` for the order."""
     if code == 2:
@@ -203,7 +203,7 @@ def apply(code, a, b, c):
     return math.nan
 
 
-@kernel
+@kernel(bare=True)
 def slopes(code, a, b, c, v):
     """Partial derivatives of an operation by a, b and c, given its value v."""
     if code == 2:
