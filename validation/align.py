@@ -307,8 +307,8 @@ def align(target, estimate, sample_rate: float, *, max_latency: float = 0.5) -> 
     inner = slice(edge, -edge) if len(target) > 4 * edge and np.any(target[edge:-edge]) else slice(None)
     finer = advance(estimate, latency + fraction)
     shifted = moved
-    if esr(target[inner], _fitted(target, finer, inner)[inner]) < esr(target[inner], _fitted(target, moved, inner)[inner]):
-        latency, shifted = latency + fraction, finer  # a fraction is taken only where it brings the two closer
+    if esr(target[inner], _fitted(target, finer, inner)[inner]) < 0.99 * esr(target[inner], _fitted(target, moved, inner)[inner]):
+        latency, shifted = latency + fraction, finer  # a fraction is taken only where it brings the two closer by a hundredth
     gain, dc = _affine(target[inner], shifted[inner])
     if gain == 0.0:
         raise SignalError("the two recordings have nothing in common", mend="Check the files, or align nothing.")

@@ -1,0 +1,396 @@
+"""Pictures of a comparison and of measured responses: one colour and line style for each label, the same in every picture.
+
+Each ``plot_x(data, *, ax=None)`` draws on given Axes or on a Figure of its own and returns the Axes; no global style, no pyplot.
+All lines can be told apart without colours: each has its own dash pattern, and the palette is Okabe and Ito's, made for colour-blind
+readers. Ink and paper have fixed colours that the page replaces for dark mode.
+
+References
+----------
+M. Okabe, K. Ito, "Color universal design", 2008: the palette.
+P. D. Welch, IEEE Trans. Audio Electroacoustics 15(2), 1967: spectra; J. S. Bendat, A. G. Piersol, "Random Data", 4th ed., 2010,
+    equation 6.37: the frequency response H1, which is the best linear approximation of what a nonlinear device did to this music.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import unicodedata
+import warnings
+from collections.abc import Mapping
+
+import numpy as np
+from scipy.signal import csd, stft, welch
+
+from validation.comparison import Comparison
+from validation.response import Response
+
+INK, PAPER = "#1c2330", "#fdfdfe"
+PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#9467bd")
+DASHES = ("--", "-.", (0, (1, 1.2)), (0, (5, 1, 1, 1, 1, 1)), (0, (8, 2)), (0, (3, 1, 1, 1)), (0, (1, 3)))
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+
+
+def plain(label: str, limit: int = 36) -> str:
+    """A label that no text engine can misread: printable, short, without mathematics, not hidden from legends.
+
+    Examples
+    --------
+    >>> plain("_cost $5"), len(plain("x" * 10000))
+    (' _cost \\\\$5', 36)
+    """
+    text = "".join(c if unicodedata.category(c)[0] != "C" else " " for c in str(label)[:4 * limit])
+    if len(text) > limit or len(str(label)) > 4 * limit:
+        text = text[:limit - 1] + "…"
+    return (" " + text if text.startswith("_") else text).replace("$", r"\$")
+
+
+def line_styles(labels) -> dict[str, dict]:
+    """Colour, dashes and marker for each candidate, by order of appearance; sevens repeat with other dashes."""
+    return {label: {"color": PALETTE[k % 7], "linestyle": DASHES[(k + k // 7) % 7], "marker": MARKERS[(k + k // 7) % 7], "label": plain(label)}
+            for k, label in enumerate(labels)}
+
+
+def _styles(comparison: Comparison) -> dict[str, dict]:
+    # by name, not by rank: the colours must not depend on who won
+    return {comparison.target.label: {"color": INK, "linestyle": "-", "marker": "", "label": plain(comparison.target.label)},
+            **line_styles(sorted(row.label for row in comparison.rows))}
+
+
+def _line(style: dict, width: float = 1.5) -> dict:
+    return {"color": style["color"], "linestyle": style["linestyle"], "label": style["label"], "linewidth": width}
+
+
+def _axes(ax, x: str, y: str, title: str):
+    if ax is None:
+        from matplotlib.figure import Figure  # only who draws pays for it
+        ax = Figure(figsize=(9.6, 3.4), layout="constrained", facecolor=PAPER).subplots()
+    ax.set_facecolor(PAPER)
+    ax.set_xlabel(x, color=INK, fontsize=9)
+    ax.set_ylabel(y, color=INK, fontsize=9)
+    ax.set_title(title, color=INK, fontsize=10, loc="left", fontweight="bold")
+    ax.tick_params(colors=INK, which="both", labelsize=8)
+    ax.grid(True, color=INK, alpha=0.14, linewidth=0.6)
+    for name, spine in ax.spines.items():
+        spine.set_visible(name in ("left", "bottom"))
+        spine.set_color(INK)
+        spine.set_alpha(0.5)
+    return ax
+
+
+def _legend(ax):
+    """Beside the picture, never on it."""
+    handles, labels = ax.get_legend_handles_labels()
+    if handles:
+        ax.legend(handles, labels, frameon=False, fontsize=8, handlelength=3.4, labelcolor=INK, loc="upper left",
+                  bbox_to_anchor=(1.01, 1.02), borderaxespad=0.0, labelspacing=0.7)
+    return ax
+
+
+def _empty(ax, text: str):
+    ax.text(0.5, 0.5, text, transform=ax.transAxes, ha="center", va="center", color=INK, alpha=0.7, fontsize=9)
+    return ax
+
+
+def _frequency_axis(ax, top: float):
+    ax.set_xscale("log")
+    ax.set_xlim(20.0, min(top, 24000.0))
+    ticks = [f for f in (20, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 20000) if f <= top]
+    ax.set_xticks(ticks, [f"{f // 1000}k" if f >= 1000 else str(f) for f in ticks])
+    ax.set_xticks([], minor=True)
+    return ax
+
+
+def plot_scores(comparison: Comparison, *, ax=None):
+    """ESR of each candidate with its bootstrap interval, logarithmic."""
+    ax = _axes(ax, "error-to-signal ratio (lower is better)", "", "How near is it?")
+    styles, rows = _styles(comparison), [row for row in comparison.good if row.scores["esr"] > 0.0]
+    if not rows:
+        return _empty(ax, "every candidate equals the target" if comparison.good else "no candidate could be scored")
+    for place, row in enumerate(rows):
+        style, value = styles[row.label], row.scores["esr"]
+        low, high = (bound if bound > 0.0 else value for bound in row.interval)
+        ax.plot([low, high], [place, place], color=style["color"], linewidth=2.5, solid_capstyle="round")
+        ax.plot([value], [place], marker=style["marker"], color=style["color"], markersize=8, linestyle="")
+        ax.annotate(f"{value:.3g}", (value, place), xytext=(0, 8), textcoords="offset points", ha="center", fontsize=8, color=INK)
+    ax.set_yticks(range(len(rows)), [styles[row.label]["label"] for row in rows])
+    ax.set_ylim(len(rows) - 0.4, -0.7)
+    ax.set_xscale("log")
+    ax.set_xlim(left=min(min(row.scores["esr"], *(b for b in row.interval if b > 0.0)) for row in rows) / 2.0)
+    return ax
+
+
+def _worst_moment(comparison: Comparison) -> int:
+    reference = comparison.reference()
+    size = max(int(0.012 * comparison.sample_rate), 1)
+    total = np.zeros(len(reference) // size)
+    for row in comparison.good:
+        error = (reference - comparison.estimate(row))[:len(total) * size].reshape(-1, size)
+        total += np.sum(error**2, axis=1) / max(float(np.sum(error**2)), 1e-300)
+    return int(np.argmax(total)) * size if total.size else 0
+
+
+def plot_waveform(comparison: Comparison, *, ax=None, start: float | None = None, span: float = 0.012):
+    """All signals over each other for ``span`` seconds; by default where the candidates miss the target most."""
+    rate, styles = comparison.sample_rate, _styles(comparison)
+    first = _worst_moment(comparison) if start is None else int(start * rate)
+    part = slice(first, first + max(int(span * rate), 2))
+    title = "Waveform where the candidates differ most" if start is None else "Waveform"
+    ax = _axes(ax, f"time after {(comparison.region[0] + first) / rate:.4f} s / ms", "amplitude / FS", title)
+    reference = comparison.reference()[part]
+    t = 1e3 * np.arange(len(reference)) / rate
+    ax.plot(t, reference, **_line(styles[comparison.target.label], 2.2))
+    for row in comparison.good:
+        ax.plot(t, comparison.estimate(row)[part], **_line(styles[row.label]))
+    return _legend(ax)
+
+
+def _levels_over_time(samples: np.ndarray, size: int) -> np.ndarray:
+    power = np.mean(samples[:len(samples) // size * size].reshape(-1, size) ** 2, axis=1)
+    return 10.0 * np.log10(np.maximum(power, 1e-20))  # 200 dB under full scale lies under every axis
+
+
+def plot_residual(comparison: Comparison, *, ax=None):
+    """Level of the target and of each difference signal over time."""
+    rate, styles, reference = comparison.sample_rate, _styles(comparison), comparison.reference()
+    ax = _axes(ax, "time / s", "level / dB FS", "Target and what is left of it")
+    size = max(int(0.05 * rate), len(reference) // 600, 1)
+    level = _levels_over_time(reference, size)
+    t = (comparison.region[0] + (np.arange(len(level)) + 0.5) * size) / rate
+    ax.plot(t, level, **_line(styles[comparison.target.label], 2.0))
+    lowest = level.max() - 80.0
+    for row in comparison.good:
+        error = _levels_over_time(reference - comparison.estimate(row), size)
+        lowest = min(lowest, float(np.percentile(error, 5.0)) - 5.0)
+        ax.plot(t, error, **_line(styles[row.label], 1.2))
+    ax.set_ylim(max(lowest, -160.0), level.max() + 6.0)
+    return _legend(ax)
+
+
+def plot_segments(comparison: Comparison, *, ax=None):
+    """ESR of each segment."""
+    ax = _axes(ax, "time / s", "ESR of the segment", "Where does it fail?")
+    styles, length = _styles(comparison), comparison.segment_length
+    drawn = False
+    for row in comparison.good:
+        t = comparison.region[0] / comparison.sample_rate + (np.arange(len(row.segments)) + 0.5) * length
+        seen = row.segments > 0.0
+        drawn = drawn or bool(seen.any())
+        ax.plot(t[seen], row.segments[seen], **_line(styles[row.label]), marker=styles[row.label]["marker"], markersize=3.5)
+    if not drawn:
+        return _empty(ax, "no segment has an error")
+    ax.set_yscale("log")
+    return _legend(ax)
+
+
+def plot_levels(comparison: Comparison, *, ax=None):
+    """ESR against the level of the target."""
+    ax = _axes(ax, "level of the target, re its loudest frame / dB", "ESR at that level", "Loud or quiet?")
+    styles = _styles(comparison)
+    x = np.array(comparison.level_edges) + 5.0
+    drawn = False
+    for row in comparison.good:
+        seen = row.levels > 0.0
+        drawn = drawn or bool(seen.any())
+        ax.plot(x[seen], row.levels[seen], **_line(styles[row.label]), marker=styles[row.label]["marker"], markersize=5)
+    if not drawn:
+        return _empty(ax, "no level has an error")
+    ax.set_yscale("log")
+    return _legend(ax)
+
+
+def _smooth(frequencies: np.ndarray, values: np.ndarray, centres: np.ndarray, width: float) -> np.ndarray:
+    """Means over ``1 / width`` octaves; the nearest line where no line falls inside."""
+    low, high = (np.searchsorted(frequencies, centres * 2.0 ** (s / (2.0 * width))) for s in (-1.0, 1.0))
+    high = np.minimum(np.maximum(high, low + 1), len(values))
+    low = np.minimum(low, high - 1)
+    total = np.concatenate([[0.0], np.cumsum(values)])
+    return (total[high] - total[low]) / (high - low)
+
+
+def plot_spectrum(comparison: Comparison, *, ax=None):
+    """Long-term power spectra, smoothed to twelfths of an octave, dB re the target's strongest."""
+    rate, styles = comparison.sample_rate, _styles(comparison)
+    ax = _frequency_axis(_axes(ax, "frequency / Hz", "power density / dB", "Spectrum"), rate / 2.0)
+    centres = np.geomspace(20.0, 0.49 * rate, 400)
+    size = min(16384, len(comparison.reference()))
+
+    def density(samples):
+        f, power = welch(samples, rate, nperseg=size)
+        return 10.0 * np.log10(np.maximum(_smooth(f, power, centres, 12.0), 1e-24))
+
+    reference = density(comparison.reference())
+    ax.plot(centres, reference - reference.max(), **_line(styles[comparison.target.label], 2.2))
+    for row in comparison.good:
+        ax.plot(centres, density(comparison.estimate(row)) - reference.max(), **_line(styles[row.label]))
+    ax.set_ylim(max(float((reference - reference.max()).min()) - 10.0, -120.0), 6.0)
+    return _legend(ax)
+
+
+def plot_linear_response(comparison: Comparison, *, ax=None):
+    """Frequency response from the dry recording to each signal (H1), which is the best linear approximation on this music."""
+    rate, styles = comparison.sample_rate, _styles(comparison)
+    ax = _frequency_axis(_axes(ax, "frequency / Hz", "gain / dB", "Frequency response on this recording (best linear approximation)"), rate / 2.0)
+    if comparison.dry is None:
+        return _empty(ax, "no dry recording was given")
+    dry = comparison.dry.samples[slice(*comparison.region)]
+    size = min(8192, len(dry))
+    centres = np.geomspace(40.0, 0.49 * rate, 300)
+    f, power = welch(dry, rate, nperseg=size)
+    heard = power > 1e-6 * power.max()  # where the music has nothing, a ratio says nothing
+    for label, samples in [(comparison.target.label, comparison.reference()), *((row.label, comparison.estimate(row)) for row in comparison.good)]:
+        samples = samples[:len(dry)]
+        cross = np.abs(csd(dry[:len(samples)], samples, rate, nperseg=size)[1])
+        gain = 20.0 * np.log10(np.maximum(_smooth(f, cross, centres, 6.0), 1e-24) / np.maximum(_smooth(f, power, centres, 6.0), 1e-24))
+        gain[_smooth(f, heard.astype(float), centres, 6.0) < 0.5] = np.nan
+        ax.plot(centres, gain, **_line(styles[label], 2.2 if label == comparison.target.label else 1.5))
+    return _legend(ax)
+
+
+def plot_spectrogram(samples: np.ndarray, sample_rate: float, *, ax=None, title: str = "Spectrogram", top: float | None = None):
+    """Short-time spectrum, 80 dB deep under ``top`` (dB) or under its own maximum."""
+    ax = _axes(ax, "time / s", "frequency / kHz", title)
+    size = min(2048, len(samples))
+    hop = max(size // 4, len(samples) // 700)
+    f, t, z = stft(samples, sample_rate, nperseg=size, noverlap=max(size - hop, 0), boundary=None)
+    picture = 20.0 * np.log10(np.maximum(np.abs(z), 1e-12))
+    top = float(picture.max()) if top is None else top
+    ax.imshow(picture[f <= 16000.0], origin="lower", aspect="auto", cmap="cividis", vmin=top - 80.0, vmax=top, interpolation="bilinear",
+              extent=(float(t[0]), float(t[-1]) if len(t) > 1 else size / sample_rate, 0.0, min(16.0, sample_rate / 2000.0)))
+    ax.grid(False)
+    return ax
+
+
+def spectrogram_figure(comparison: Comparison):
+    """Spectrograms of the target and of at most five candidates on one scale of level."""
+    from matplotlib.figure import Figure
+    shown = comparison.good[:5]
+    count = 1 + len(shown)
+    columns = 2 if count > 1 else 1
+    lines = math.ceil(count / columns)
+    figure = Figure(figsize=(9.6, 0.4 + 2.0 * lines), layout="constrained", facecolor=PAPER)
+    axes = np.atleast_1d(figure.subplots(lines, columns, sharex=True, sharey=True, squeeze=False).ravel())
+    reference = comparison.reference()
+    z = stft(reference, comparison.sample_rate, nperseg=min(2048, len(reference)), boundary=None)[2]
+    top = 20.0 * math.log10(max(float(np.abs(z).max()), 1e-12))
+    signals = [(comparison.target.label, reference), *((row.label, comparison.estimate(row)) for row in shown)]
+    for ax, (label, samples) in zip(axes, signals):
+        plot_spectrogram(samples, comparison.sample_rate, ax=ax, title=plain(label), top=top)
+    for number, ax in enumerate(axes):
+        ax.set_visible(number < count)
+        if number < count - columns:
+            ax.set_xlabel("")
+        if number % columns:
+            ax.set_ylabel("")
+    return figure
+
+
+def responses_of(comparison: Comparison) -> dict[str, Response]:
+    """The models that were measured, the target first."""
+    found = {comparison.target.label: comparison.target_response, **{row.label: row.response for row in comparison.good}}
+    return {label: response for label, response in found.items() if response is not None}
+
+
+def _each(responses: Mapping[str, Response], styles):
+    styles = styles or line_styles(responses)
+    return [(styles[label], response) for label, response in responses.items()]
+
+
+def plot_frequency_response(responses: Mapping[str, Response], *, ax=None, styles=None):
+    """Small-signal gain of any number of models."""
+    ax = _axes(ax, "frequency / Hz", "gain / dB", "Frequency response, small signals")
+    top = max((response.sample_rate for response in responses.values()), default=48000.0) / 2.0
+    for style, response in _each(responses, styles):
+        ax.plot(response.frequencies, response.gain, **_line(style, 1.8))
+    return _legend(_frequency_axis(ax, top))
+
+
+def plot_harmonics(responses: Mapping[str, Response], order: int, *, ax=None, styles=None):
+    """One harmonic against the level of a 1 kHz tone: order 1 as output level, others relative to the fundamental."""
+    name = "fundamental / dB" if order == 1 else f"harmonic {order} / dB re fundamental"
+    ax = _axes(ax, "input level / dB", name, f"Harmonic {order} against level" if order > 1 else "Output against input level")
+    for style, response in _each(responses, styles):
+        if response.harmonics.shape[1] < order:
+            continue
+        line = 20.0 * np.log10(np.maximum(response.harmonics[:, order - 1], 1e-15))
+        if order > 1:
+            line = np.maximum(line - 20.0 * np.log10(np.maximum(response.harmonics[:, 0], 1e-15)), -140.0)
+        ax.plot(response.levels, line, **_line(style, 1.8), marker=style["marker"], markersize=4)
+    return _legend(ax)
+
+
+def harmonics_figure(responses: Mapping[str, Response], *, styles=None):
+    """Fundamental and harmonics 2, 3 and 5 against level."""
+    from matplotlib.figure import Figure
+    figure = Figure(figsize=(9.6, 5.6), layout="constrained", facecolor=PAPER)
+    for ax, order in zip(figure.subplots(2, 2, sharex=True).ravel(), (1, 2, 3, 5)):
+        plot_harmonics(responses, order, ax=ax, styles=styles)
+        if order != 2 and ax.get_legend() is not None:
+            ax.get_legend().remove()
+        if order in (1, 2):
+            ax.set_xlabel("")
+    return figure
+
+
+def plot_static_curve(responses: Mapping[str, Response], *, ax=None, styles=None):
+    """Answer to one period of the loudest 1 kHz tone against its input."""
+    ax = _axes(ax, "input", "output", "Static curve (1 kHz at full level, fundamental in phase)")
+    for style, response in _each(responses, styles):
+        ax.plot(response.static_x, response.static_y, **_line(style, 1.8))
+    return _legend(ax)
+
+
+def plot_step(responses: Mapping[str, Response], *, ax=None, styles=None):
+    """Answer to a small step, scaled to 1, on a logarithmic axis of time."""
+    ax = _axes(ax, "time / ms", "output", "Step response, small signals")
+    for style, response in _each(responses, styles):
+        later = response.step_time > 0.0
+        ax.plot(1e3 * response.step_time[later], response.step[later], **_line(style, 1.8))
+    ax.set_xscale("log")
+    return _legend(ax)
+
+
+def figures(comparison: Comparison) -> dict[str, tuple[str, object]]:
+    """All pictures of a report: name to (caption, Figure)."""
+    comparison = comparison.settled()
+    styles, responses = _styles(comparison), responses_of(comparison)
+    result = {
+        "scores": ("ESR with 95 % bootstrap interval over segments.", plot_scores(comparison).figure),
+        "waveform": ("Twelve milliseconds around the largest errors.", plot_waveform(comparison).figure),
+        "residual": ("RMS level of the target and of each difference signal.", plot_residual(comparison).figure),
+        "segments": ("ESR segment by segment; silent segments are left out.", plot_segments(comparison).figure),
+        "levels": ("ESR of 50 ms frames, sorted by the level of the target.", plot_levels(comparison).figure),
+        "spectrum": ("Welch spectra, twelfth-octave means.", plot_spectrum(comparison).figure),
+        "spectrogram": ("Same scale of level in all panels, 80 dB deep.", spectrogram_figure(comparison)),
+        "linear-response": ("From the dry recording to each signal (H1 estimate).", plot_linear_response(comparison).figure)}
+    if responses:
+        result["frequency-response"] = ("Models measured with a small multisine.", plot_frequency_response(responses, styles=styles).figure)
+        result["harmonics"] = ("Models measured with a 1 kHz tone of growing level.", harmonics_figure(responses, styles=styles))
+        result["static-curve"] = ("Models at full level.", plot_static_curve(responses, styles=styles).figure)
+        result["step"] = ("Models measured with a small step.", plot_step(responses, styles=styles).figure)
+    return result
+
+
+def svg(figure) -> str:
+    """A Figure as SVG text, the same for the same picture: no date, no random names, text as text."""
+    return _save(figure, "svg").decode("utf-8")
+
+
+def png(figure) -> bytes:
+    """A Figure as PNG at 160 dots per inch."""
+    return _save(figure, "png")
+
+
+def _save(figure, kind: str) -> bytes:
+    from matplotlib import rc_context
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+    out = io.BytesIO()
+    with rc_context({"svg.fonttype": "none", "svg.hashsalt": "ampwright"}), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing")  # a label in a script that the font lacks is no error
+        if kind == "svg":
+            FigureCanvasSVG(figure).print_svg(out, metadata={"Date": None, "Creator": "Ampwright"})
+        else:
+            FigureCanvasAgg(figure).print_png(out, metadata={"Software": "Ampwright"})
+    figure.set_layout_engine("none")  # laid out once: the next format need not do it again
+    return out.getvalue()
