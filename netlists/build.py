@@ -1,0 +1,236 @@
+"""From flat parts to a `Circuit`: each letter to its maker, then names checked, currents sensed, parameters evaluated."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from difflib import get_close_matches
+
+from circuits.circuit import EXPRESSION_TYPES, GROUND, Circuit, Element
+from circuits.elements import (BehaviouralCurrent, BehaviouralVoltage, Coupling, CurrentControlledCurrent, CurrentControlledVoltage, Inductor,
+                               Resistor, VoltageSource)
+from circuits.errors import CircuitError, NetlistError, Place
+from circuits.expressions import Call, Current, Expression, Value, Voltage, evaluate, leaves, transform
+from netlists.assembly import Assembly, expression, fields
+from netlists.controlled import behavioural, controlled
+from netlists.declarations import Wishes, build_controls, choose_input, choose_outputs
+from netlists.expand import GROUNDS, Deck, Scope, missing_subcircuit
+from netlists.models import current_switch, device
+from netlists.passives import capacitor, coupling, inductor, resistor
+from netlists.sources import source
+from netlists.statements import Condition, Global, Options, Part
+
+_MAKERS = {"r": resistor, "c": capacitor, "l": inductor, "k": coupling, "v": source, "i": source, "e": controlled, "g": controlled,
+           "f": controlled, "h": controlled, "b": behavioural, "d": device, "q": device, "j": device, "m": device, "s": device, "w": current_switch}
+_CONDITION = re.compile(r"v\s*\(\s*([^\s()=,]+(?:\([^\s()]*\))?)\s*\)\s*=?\s*", re.IGNORECASE)
+_SENSED = (BehaviouralVoltage, BehaviouralCurrent)
+
+
+def build(deck: Deck, top: Scope, wishes: Wishes, title: str, path: str) -> Circuit:
+    """Make the circuit of an expanded deck.
+
+    Raises
+    ------
+    NetlistError
+        For anything that the parts, names or numbers of the deck get wrong, with its line.
+    """
+    assembly = Assembly(deck)
+    for part, scope in deck.flat:
+        _make(assembly, part, scope)
+    for element in deck.auxiliaries:
+        assembly.add(element)
+    if not assembly.elements:
+        raise NetlistError("the netlist holds no element", place=Place(path), mend="The first line of a netlist is its title, never an element.")
+    conditions = {kind: _conditions(deck, kind) for kind in ("ic", "nodeset")}
+    source_name = choose_input(assembly, wishes)
+    nodes = {node for element in assembly.elements.values() for node in element.nodes} | {GROUND}
+    _settle_nodes(assembly, nodes)
+    _sense_currents(assembly)
+    _check_couplings(assembly)
+    outputs = choose_outputs(assembly, wishes, lambda name: _flat(name, nodes, deck))
+    values = _evaluate(deck)
+    controls = build_controls(top, wishes, values)
+    circuit = Circuit(tuple(assembly.elements.values()), dict(deck.parameters), controls, source_name, outputs, wishes.level[0],
+                      deck.temperature, conditions["ic"], conditions["nodeset"], title, path)
+    try:
+        circuit.bound()
+    except CircuitError as error:
+        raise NetlistError(error.what, mend=error.mend, place=error.place, element=error.element) from None
+    return replace(circuit, notes=tuple(deck.notes.texts))
+
+
+def _make(assembly: Assembly, part: Part, scope: Scope) -> None:
+    cut = fields(part, scope)
+    if part.letter == "x":
+        name = cut.words[-1].lower if cut.words else "?"
+        raise missing_subcircuit(part, scope, name)
+    maker = _MAKERS.get(part.letter)
+    if maker is None:
+        assembly.notes.lose(f"{part.written} is left out: elements that begin with {part.letter.upper()} are not read; the result lacks it", part.place)
+        return
+    maker(assembly, cut)
+    cut.finish(assembly.notes)
+
+
+def settle_temperature(deck: Deck, top: Scope) -> None:
+    """``.temp`` and ``.options temp=``, which may not depend on parameters."""
+    for said in top.contents.others:
+        if isinstance(said, Options):
+            for one in said.values:
+                if one.name == "temp":
+                    value, _ = top.first_value(one.value)
+                    if not isinstance(value, float) or value <= -273.15:
+                        raise NetlistError("the temperature is no number above -273.15 C", place=one.value.place())
+                    deck.temperature = value
+                elif one.name == "tnom":
+                    value, _ = top.first_value(one.value)
+                    if value != 27.0:
+                        deck.notes.lose("tnom is left out: models are taken to be measured at 27 C", one.value.place())
+        elif isinstance(said, Global):
+            deck.globals.update(node.lower() for node in said.nodes)
+
+
+def _conditions(deck: Deck, kind: str) -> dict[str, Value]:
+    found: dict[str, Value] = {}
+    for said, scope in deck.conditions:
+        if not isinstance(said, Condition) or said.kind != kind:
+            continue
+        text, offset = said.tail.text, 0
+        while offset < len(text):
+            match = _CONDITION.match(text, offset)
+            if match is None:
+                deck.notes.lose(f".{kind}: {text[offset:offset + 20]!r} is not understood and left out", said.tail.place(offset))
+                break
+            value, rest = scope.first_value(said.tail.part(match.end(), len(text)).strip())
+            found[scope.node(match[1])] = value
+            offset = rest.start - said.tail.start
+            while offset < len(text) and text[offset] in " ,":
+                offset += 1
+    return found
+
+
+def _flat(name: str, nodes: set[str], deck: Deck) -> str:
+    """The circuit's name of a node that a person writes: ``x1:n5``, a pin of an instance, ``gnd``."""
+    if name in nodes:
+        return name
+    if name in GROUNDS:
+        return GROUND
+    dotted = name.replace(":", ".")
+    return deck.aliases.get(dotted, dotted)
+
+
+def _settle_nodes(assembly: Assembly, nodes: set[str]) -> None:
+    """Nodes that expressions name must be there; pins of instances become the nodes that they are connected to."""
+    deck = assembly.deck
+    renamed = {}
+    for name, place in deck.probed.items():
+        if name in nodes:
+            continue
+        flat = _flat(name, nodes, deck)
+        if flat not in nodes:
+            close = get_close_matches(name, nodes, 1)
+            raise NetlistError(f"V({name}) names a node that nothing is connected to", place=place, mend=f"Did you mean {close[0]}?" if close else "")
+        renamed[name] = flat
+    if renamed:
+        def change(part: Expression):
+            if isinstance(part, Voltage) and (part.plus in renamed or part.minus in renamed):
+                return Voltage(renamed.get(part.plus, part.plus), renamed.get(part.minus, part.minus))
+            return None
+        _rewrite(assembly, change)
+
+
+def _rewrite(assembly: Assembly, change) -> None:
+    for name, element in assembly.elements.items():
+        if isinstance(element, _SENSED):
+            assembly.elements[name] = replace(element, expression=transform(element.expression, change))
+
+
+def _sense_currents(assembly: Assembly) -> None:
+    """Every current that something reads becomes that of a voltage source: of 0 V, in series with the element's first pin."""
+    elements = assembly.elements
+    sensors: dict[str, str] = {}
+    ohms: dict[str, Expression] = {}
+    controls = {element.sensor for element in elements.values() if isinstance(element, (CurrentControlledCurrent, CurrentControlledVoltage))}
+    for name, place in assembly.deck.sensed.items():
+        element: Element | None = elements.get(name)
+        if element is None:
+            close = get_close_matches(name, list(elements), 1)
+            raise NetlistError(f"I({name}) names an element that is not there", place=place, mend=f"Did you mean {close[0]}?" if close else "")
+        if isinstance(element, VoltageSource):
+            continue
+        if isinstance(element, Resistor) and name not in controls:
+            ohms[name] = Call("div", (Voltage(*element.nodes), expression(element.value)))
+            continue
+        if not element.nodes:
+            raise NetlistError(f"{name} carries no current", place=place)
+        sensors[name] = f"{name}#current"
+        node = f"{name}#current"
+        assembly.add(VoltageSource(sensors[name], (element.nodes[0], node), place=place))
+        elements[name] = replace(element, nodes=(node, *element.nodes[1:]))
+    if not sensors and not ohms:
+        return
+
+    def change(part: Expression):
+        if isinstance(part, Current) and part.element in ohms:
+            return ohms[part.element]
+        return Current(sensors[part.element]) if isinstance(part, Current) and part.element in sensors else None
+    _rewrite(assembly, change)
+    for name, element in elements.items():
+        if isinstance(element, (CurrentControlledCurrent, CurrentControlledVoltage)) and element.sensor in sensors:
+            elements[name] = replace(element, sensor=sensors[element.sensor])
+
+
+def _check_couplings(assembly: Assembly) -> None:
+    inductors = [name for name, element in assembly.elements.items() if isinstance(element, Inductor)]
+    for element in assembly.elements.values():
+        if not isinstance(element, Coupling):
+            continue
+        for name in element.inductors:
+            if name not in inductors:
+                close = get_close_matches(name, inductors, 1)
+                raise NetlistError(f"{element.name.upper()} couples {name}, which is no inductor", place=element.place, element=element.name,
+                                   mend=f"Did you mean {close[0]}?" if close else "")
+
+
+def _evaluate(deck: Deck) -> dict[str, float]:
+    """Every parameter as a number; raises NetlistError with the place of the one that can't be."""
+    done: dict[str, float] = {}
+    for first in deck.parameters:
+        waiting, open_ = [first], set()
+        while waiting:
+            name = waiting[-1]
+            value = deck.parameters[name]
+            place = deck.places.get(name)
+            needed = [] if isinstance(value, float) else [other for other in _names(value) if other not in done]
+            if name in done:
+                waiting.pop()
+            elif needed and name in open_:
+                raise NetlistError(f"the parameter {name} is defined by itself", place=place)
+            elif needed:
+                open_.add(name)
+                unknown = [other for other in needed if other not in deck.parameters]
+                if unknown:
+                    raise NetlistError(f"the parameter {unknown[0]!r} is not defined", place=place)
+                waiting += needed
+            else:
+                if not isinstance(value, float) and leaves(value):
+                    raise NetlistError(f"the parameter {name} depends on a voltage, a current or time", place=place,
+                                       mend="Write the expression in a B source.")
+                try:
+                    done[name] = evaluate(value, done)
+                except CircuitError as error:
+                    raise NetlistError(f"{name}: {error.what}", place=place) from None
+                waiting.pop()
+    return done
+
+
+def _names(value: Expression) -> list[str]:
+    from_tree, found = [value], []
+    while from_tree:
+        part = from_tree.pop()
+        if isinstance(part, Call):
+            from_tree.extend(part.arguments)
+        elif isinstance(part, EXPRESSION_TYPES) and hasattr(part, "name"):
+            found.append(part.name)
+    return found
+

@@ -1,0 +1,172 @@
+"""R, C, L and K: values, expressions, and the parasitic parts that LTspice hides in them.
+
+``Rser Lser Rpar Cpar`` become real elements named ``<element>#rser`` and so on, with inner nodes of the same names.
+"""
+
+from __future__ import annotations
+
+from circuits.elements import BehaviouralCurrent, Capacitor, Coupling, Inductor, Resistor
+from circuits.expressions import Call, Value, Voltage
+from netlists.assembly import Assembly, Fields, expression, is_constant, product, quotient
+from netlists.words import assignments, plain, words
+
+
+def _model_factor(fields: Fields, key: str) -> Value | None:
+    """Take a model name (``.model X RES(R=2)``) out of the words; its multiplier, or None if there is no model."""
+    for index, word in enumerate(fields.words):
+        found = fields.scope.model(word.lower)
+        if found is None or fields.scope.parameter(word.lower) is not None:
+            continue
+        del fields.words[index]
+        model, scope = found
+        _, values = assignments(model.tail.part(0, len(model.tail.text)))
+        text = model.tail.text
+        if "(" in text:
+            inner = model.tail.part(text.find("(") + 1, text.rfind(")") if ")" in text else len(text))
+            _, values = assignments(inner)
+        for one in values:
+            if one.name == key:
+                return scope.value(one.value)
+        return 1.0
+    return None
+
+
+def _value(fields: Fields, key: str, *more: str) -> Value:
+    """The main value: first word, ``R=`` or ``value=``."""
+    factor = _model_factor(fields, key)
+    span = fields.take(key, "value", *more)
+    if span is not None:
+        value, rest = fields.scope.first_value(span)
+        fields.words += plain(words(rest))
+    elif fields.words:
+        word = fields.words.pop(0)
+        value = fields.word_value(word)
+        if fields.words and fields.words[0].text[:1].isdigit() and "," in fields.part.tail.text:
+            fields.fail(f"has two values, {word.text} and {fields.words[0].text}", "A comma separates; the decimal sign is a point.",
+                        fields.words[0].span.place())
+    else:
+        fields.fail("has no value", f"Write {fields.part.written} node node value.")
+    return value if factor is None else product(value, factor)
+
+
+def _temperature(fields: Fields, value: Value) -> Value:
+    """Temperature coefficients, which count from 27 C."""
+    span = fields.take("tc")
+    coefficients: list[Value] = []
+    if span is not None:
+        coefficients = [fields.word_value(word) for word in plain(words(span))[:2]]
+    one, two = fields.number("tc1"), fields.number("tc2")
+    if one is not None or two is not None:
+        coefficients = [one or 0.0, two or 0.0]
+    rise = fields.scope.deck.temperature - 27.0
+    if not coefficients or rise == 0.0:
+        return value
+    factor: Value = 1.0
+    for power, coefficient in enumerate(coefficients, 1):
+        factor = Call("add", (expression(factor), expression(product(coefficient, rise**power))))
+    return product(value, factor)
+
+
+def resistor(assembly: Assembly, fields: Fields) -> None:
+    """R: a value, or an expression of voltages, which is a current source v/r."""
+    nodes = fields.nodes(2)
+    text = fields.words[0].text if fields.words else ""
+    value = _temperature(fields, _value(fields, "r", "res", "resistance"))
+    multiplier = fields.number("m")
+    value = value if multiplier is None else quotient(value, multiplier)
+    if not is_constant(value):
+        assembly.add(BehaviouralCurrent(fields.name, nodes, Call("div", (Voltage(*nodes), value)), fields.place))
+        return
+    if text[-1:] == "M" and isinstance(value, float) and 0.0 < value < 0.1:
+        assembly.notes.say(f"{fields.part.written}: {text} is {value:g} ohms; SPICE's M is milli, a megohm is 1MEG", fields.place)
+    assembly.add(Resistor(fields.name, nodes, value, fields.place))
+
+
+def capacitor(assembly: Assembly, fields: Fields) -> None:
+    """C: a value; ``Q=`` a charge of x, the voltage across it; or a capacitance that depends on voltages."""
+    nodes = fields.nodes(2)
+    charge = fields.take("q")
+    inner, outer = _series(assembly, fields, nodes)
+    if charge is not None:
+        fields.scope.names = {**fields.scope.names, "x": Voltage(*inner)}
+        try:
+            held = expression(fields.whole(charge))
+        finally:
+            fields.scope.names = {name: one for name, one in fields.scope.names.items() if name != "x"}
+        current = fields.scope.auxiliary("ddt", (held,), fields.place)
+        assembly.add(BehaviouralCurrent(fields.name, inner, current, fields.place))
+        return
+    value = _temperature(fields, _value(fields, "c", "cap", "capacitance"))
+    multiplier = fields.number("m")
+    value = value if multiplier is None else product(value, multiplier)
+    initial = fields.number("ic")
+    if not is_constant(value):
+        slope = fields.scope.auxiliary("ddt", (Voltage(*inner),), fields.place)
+        assembly.add(BehaviouralCurrent(fields.name, inner, Call("mul", (value, slope)), fields.place))
+    else:
+        assembly.add(Capacitor(fields.name, inner, value, initial, fields.place))
+    _parallel(assembly, fields, outer)
+
+
+def inductor(assembly: Assembly, fields: Fields) -> None:
+    """L: a value; a core given by ``Hc Bs Br`` becomes its small-signal inductance, which is told."""
+    nodes = fields.nodes(2)
+    inner, outer = _series(assembly, fields, nodes)
+    value = _value(fields, "l", "ind", "inductance")
+    multiplier = fields.number("m")
+    value = value if multiplier is None else quotient(value, multiplier)
+    if not is_constant(value):
+        fields.fail("has an inductance that depends on voltages or currents", "Only constant inductances are read.")
+    assembly.add(Inductor(fields.name, inner, value, fields.number("ic"), fields.place))
+    _parallel(assembly, fields, outer)
+
+
+def _series(assembly: Assembly, fields: Fields, nodes: tuple[str, str]) -> tuple[tuple[str, str], tuple[str, str]]:
+    """Insert Rser and Lser; the nodes of the bare element, and those of the whole."""
+    first = nodes[0]
+    for key, kind in (("rser", Resistor), ("lser", Inductor)):
+        value = fields.number(key)
+        if value is None or value == 0.0:
+            continue
+        node = f"{fields.name}#{key[0]}"
+        name = f"{fields.name}#{key}"
+        assembly.add(kind(name, (first, node), value, place=fields.place))
+        first = node
+    return (first, nodes[1]), nodes
+
+
+def _parallel(assembly: Assembly, fields: Fields, nodes: tuple[str, str]) -> None:
+    for key, kind in (("rpar", Resistor), ("cpar", Capacitor), ("rlshunt", Resistor)):
+        value = fields.number(key)
+        if value is not None and value != 0.0:
+            assembly.add(kind(f"{fields.name}#{key}", nodes, value, place=fields.place))
+
+
+def coupling(assembly: Assembly, fields: Fields) -> None:
+    """K: two or more inductors and one coefficient."""
+    factor = fields.take("k")
+    if factor is not None:
+        value = fields.whole(factor)
+    elif fields.words:
+        value = fields.word_value(fields.words.pop())
+    else:
+        fields.fail("needs inductors and a coefficient")
+    names = tuple(fields.scope.element_name(word.text) for word in fields.words)
+    fields.words.clear()
+    if len(names) < 2:
+        fields.fail("needs two inductors or more", "Write K1 L1 L2 0.99.")
+    if isinstance(value, float) and not -1.0 <= value <= 1.0:
+        fields.fail(f"has the coefficient {value:g}", "It must lie from -1 to 1.")
+    assembly.add(Coupling(fields.name, names, value, place=fields.place))
+
+
+def parallel_extras(assembly: Assembly, fields: Fields, nodes: tuple[str, str]) -> None:
+    """Rpar and Cpar of a behavioural source."""
+    _parallel(assembly, fields, nodes)
+
+
+def series_resistance(assembly: Assembly, fields: Fields, nodes: tuple[str, str]) -> tuple[str, str]:
+    """Rser of a source; the nodes of the bare source."""
+    return _series(assembly, fields, nodes)[0]
+
+

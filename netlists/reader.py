@@ -1,0 +1,144 @@
+"""The face of the room: a netlist as a file or as text in, a `Circuit` out.
+
+    text -> logical lines -> statements -> flat parts in their scopes -> Circuit
+
+Nothing in a netlist is executed, and nothing is read outside its folder and the include paths that the caller gives.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Sequence
+
+from circuits.circuit import Circuit
+from circuits.errors import NetlistError, Place
+from netlists.build import build, settle_temperature
+from netlists.declarations import collect
+from netlists.expand import Contents, Deck, Notes, Scope
+from netlists.files import Files
+from netlists.lexer import MAX_BYTES, Line, Span, decode
+from netlists.pages import Stretch, page
+
+_FOREIGN_FORMATS = (
+    ("(kicad_sch", "a KiCad schematic", "In KiCad: Inspect > Simulator, or File > Export > Netlist > SPICE."),
+    ("(export", "a KiCad board netlist", "In KiCad: File > Export > Netlist > SPICE."),
+    ("EESchema", "a KiCad schematic or symbol library", "In KiCad: File > Export > Netlist > SPICE."),
+    ("(kicad_symbol_lib", "a KiCad symbol library", "In KiCad: File > Export > Netlist > SPICE from the schematic that uses it."),
+    ("Version 4", "an LTspice drawing", "In LTspice: View > SPICE Netlist, and save that."),
+    ("<?xml", "an XML file", "Export a SPICE netlist from the program that wrote it."),
+    ("<Schematic", "a LiveSPICE drawing", "Export a SPICE netlist."),
+    ("<Qucs", "a Qucs schematic", "In Qucs-S: Simulation > Save netlist."))
+
+
+def read(path, *, input: str | None = None, output: str | None = None, controls: Sequence[str] = (), include_paths: Sequence = (),
+         strict: bool = False) -> Circuit:
+    """Read a netlist.
+
+    Parameters
+    ----------
+    path : path-like
+        The file.
+    input : str or None
+        Source that the audio drives, or a node that gets a source of its own; overrides the deck's declaration.
+    output : str or None
+        Nodes to listen to, separated by blanks; ``a,b`` is a difference.
+    controls : sequence of str
+        Further controls, each written as behind ``*@ control``.
+    include_paths : sequence of path-like
+        Folders outside the netlist's own that it may include from.
+    strict : bool
+        Refuse what is not understood instead of noting it.
+
+    Returns
+    -------
+    Circuit
+
+    Raises
+    ------
+    NetlistError
+        With file, line and column, for anything that can't be read.
+    """
+    path = Path(path)
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise NetlistError(f"the file has {path.stat().st_size / 1e6:.0f} MB", place=Place(str(path)), mend="A netlist may have 32 MB.")
+        data = path.read_bytes()
+    except OSError as error:
+        raise NetlistError(f"can't be read: {error.strerror or error}", place=Place(str(path))) from None
+    return read_text(decode(data, str(path)), path=str(path), folder=path.resolve().parent, input=input, output=output, controls=controls,
+                     include_paths=include_paths, strict=strict)
+
+
+def read_text(text: str, *, path: str = "", folder=None, input: str | None = None, output: str | None = None, controls: Sequence[str] = (),
+              include_paths: Sequence = (), strict: bool = False) -> Circuit:
+    """Read a netlist from text; see `read` for the other parameters.
+
+    Parameters
+    ----------
+    text : str
+        The deck; its first line is its title.
+    path : str
+        What messages call it.
+    folder : path-like or None
+        Folder below which it may include; None forbids includes other than from ``include_paths``.
+
+    Examples
+    --------
+    >>> circuit = read_text("low-pass\\nVin in 0 AC 1\\nR1 in out 4k7\\nC1 out 0 47n\\n")
+    >>> circuit.input, circuit.outputs, circuit.element("r1").value
+    ('vin', ('out',), 4700.0)
+    """
+    _refuse_foreign(text, path)
+    notes = Notes(strict)
+    folder = Path(folder) if folder is not None else None
+    deck = Deck(Files(folder, [Path(one) for one in include_paths]), notes)
+    title, _, body = text.replace("\r\n", "\n").replace("\r", "\n").partition("\n")
+    first = 2
+    if title.lstrip().startswith("*@"):
+        body, first = text, 1
+    elif title.strip()[:1] == "." and not title.strip().lower().startswith(".title"):
+        notes.say("the first line is the title, although it looks like a directive", Place(path, 1))
+    contents = deck.gather(page(Stretch(body, path, first), main=True), folder, Contents(), main=True)
+    top = Scope(deck, contents)
+    settle_temperature(deck, top)
+    _steps(top)
+    top.define({}, {})
+    wishes = collect(top, input, output, tuple(_span(one) for one in controls))
+    top.expand()
+    for missing, place in deck.missing:
+        notes.lose(f"{missing!r} is not found; nothing that is used is known to need it", place)
+    return build(deck, top, wishes, title.strip().lstrip("*").strip(), path)
+
+
+def _refuse_foreign(text: str, path: str) -> None:
+    start = text.lstrip("\ufeff \t\r\n")[:200]
+    for sign, what, mend in _FOREIGN_FORMATS:
+        if start.startswith(sign):
+            raise NetlistError(f"this is {what}, not a SPICE netlist", place=Place(path), mend=mend)
+
+
+def _steps(top: Scope) -> None:
+    """``.step param NAME ...``: the parameter's own value, or else the first of the steps."""
+    for said in top.contents.others:
+        if getattr(said, "verb", "") != "step" or hasattr(said, "values"):
+            continue
+        found = said.tail.text.replace("{", " ").replace("}", " ").split()
+        place = said.line.place()
+        while found and found[0].lower() in ("oct", "dec", "lin"):
+            found.pop(0)
+        if len(found) < 3 or found[0].lower() != "param":
+            top.deck.notes.once("step", "skipped: .step is an instruction to another program", place)
+            continue
+        name = found[1].lower()
+        first = found[3] if found[2].lower() == "list" and len(found) > 3 else found[2]
+        if name in top.contents.parameters:
+            top.deck.notes.say(f".step: {name} stays at its .param; turn it with --set", place)
+        else:
+            at = said.tail.text.find(first)
+            top.contents.parameters[name] = (said.tail.part(at, at + len(first)), place)
+            top.deck.notes.say(f".step: {name} is taken at its first value, {first}; turn it with --set", place)
+
+
+def _span(text: str) -> Span:
+    """A stretch for text that stands on no page: a caller's wish."""
+    return Span(Line(text, "", (0,), ((0, 0),)), 0, len(text))
