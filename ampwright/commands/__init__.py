@@ -1,1 +1,1 @@
-"""One file a command; the names and helps are in `main`."""
+"""One file a command; each imports its job when it is called, so that `--help` does not pay for it."""

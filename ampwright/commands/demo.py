@@ -1,0 +1,27 @@
+"""`ampwright demo`: the main job on what ships: a guitar phrase through an overdrive pedal into a tube preamp."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def demo(
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="FOLDER", help="Where the recordings go.")] = Path("demo"),
+    seconds: Annotated[float, typer.Option(metavar="S", help="Play only the beginning of the phrase.")] = 60.0,
+) -> None:
+    """Play a guitar through a pedal into a preamp."""
+    from ampwright.commands import terminal
+    from ampwright.demonstration import demonstrate
+
+    terminal.say(f"Single notes, through a Tube Screamer, into a Marshall 2203 preamp; from netlists, into {output}/")
+    with terminal.progress() as tell:
+        shown = demonstrate(output, seconds=seconds, progress=tell)
+    terminal.table("", ("stage", "settings", "level", "real time", "iterations", "worst residual", "not converged"), [
+        (stage.name, " ".join(f"{name}={value:g}" for name, value in stage.settings.items()), f"{stage.peak:.3g} V peak",
+         f"{stage.result.real_time_factor:.1f}x", f"{stage.result.run.mean_iterations:.2f}", f"{stage.result.run.worst_residual:.1e} V",
+         str(stage.result.run.bad_samples or "none")) for stage in shown.stages])
+    for what, path in shown.files.items():
+        terminal.say(f"{what}: {path}")

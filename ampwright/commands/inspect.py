@@ -1,0 +1,68 @@
+"""`ampwright inspect MODEL`: elements, controls, operating point, nonlinear ports, and what the reader assumed."""
+
+from __future__ import annotations
+
+from ampwright.commands import choices
+
+SHOWN_CURRENTS = 12  # branch currents that are printed; --json gives all
+
+
+def inspect(
+    model: choices.Model,
+    set: choices.Set = None,
+    input: choices.Input = None,
+    output: choices.Output = None,
+    control: choices.Controls = None,
+    include_path: choices.Include = None,
+    json: choices.Json = False,
+) -> None:
+    """Show what is in a model, and where it rests."""
+    from ampwright import inspection
+    from ampwright.commands import terminal
+
+    seen = inspection.inspect(choices.opened(model, input=input, output=output, control=control, include=include_path, set=set))
+    if json:
+        terminal.print_json(seen)
+    elif isinstance(seen, inspection.Inspection):
+        _print(seen)
+    else:
+        terminal.table(model, ("", ""), [(name, value) for name, value in seen.items() if name != "controls"])
+        _controls(seen.get("controls", ()))
+
+
+def _print(seen) -> None:
+    from ampwright.commands import terminal
+    from ampwright.inspection import engineering, listing
+    from circuits.units import format_number
+
+    terminal.say(f"{seen.title}\n{seen.path}")
+    terminal.say(f"input {seen.input or 'none'}, output {', '.join(seen.outputs) or 'none'}, full scale is {seen.level:g} V; "
+                 f"elements: {len(seen.parts)}, nodes: {len(seen.voltages)}, states: {seen.states}")
+    _controls(seen.controls)
+    if seen.parameters:
+        terminal.table("Parameters (--set changes them too)", ("name", "value"),
+                       [(name, format_number(value)) for name, value in seen.parameters.items()])
+    terminal.table("Elements", ("name", "kind", "nodes", "value", "follows", "line"), listing(seen.parts))
+    terminal.table(f"Operating point ({seen.method}, {seen.iterations} iterations)", ("node", "voltage"),
+                   [(node, engineering(value, "V")) for node, value in seen.voltages.items()])
+    if seen.currents:
+        rows = [(name, engineering(value, "A")) for name, value in seen.currents.items()]
+        more = [("...", f"{len(rows) - SHOWN_CURRENTS} more with --json")] if len(rows) > SHOWN_CURRENTS else []
+        terminal.table("", ("branch", "current"), rows[:SHOWN_CURRENTS] + more)
+    if seen.ports:
+        blocks, start = [], 0
+        for number, size in enumerate(seen.blocks, 1):
+            blocks.append((str(number), str(size), " ".join(seen.ports[start:start + size])))
+            start += size
+        terminal.table(f"Nonlinear ports: {len(seen.ports)}, solved in {len(seen.blocks)} blocks", ("block", "size", "ports"), blocks)
+    for text in seen.notes:
+        terminal.note(text)
+
+
+def _controls(controls) -> None:
+    from ampwright.commands import terminal
+
+    if controls:
+        terminal.table("Controls", ("name", "label", "position", "range", "taper", "value"), [
+            (one.name, one.label, f"{one.position:g}", f"{one.minimum:g}..{one.maximum:g}", "switch" if one.switch else one.taper,
+             f"{one.value:.6g} {one.unit}".strip()) for one in controls])

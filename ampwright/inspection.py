@@ -1,0 +1,202 @@
+"""What is in a model: elements, controls, operating point, nonlinear ports, and what the reader assumed; as plain data.
+
+Values are shown at the present positions of the controls. Currents are positive into the first pin.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Mapping, Sequence
+
+from ampwright.models import load
+from circuits.circuit import EXPRESSION_TYPES, Card, Circuit, Element
+from circuits.controls import Control
+from circuits.elements import (BehaviouralCurrent, BehaviouralVoltage, Capacitor, Coupling, CurrentSource, Device, Inductor, Resistor,
+                               VoltageSource)
+from circuits.expressions import names
+from circuits.nodal.processor import NodalProcessor
+from circuits.processor import Processor
+from circuits.units import format_number
+
+UNITS = {Resistor: "ohm", Capacitor: "F", Inductor: "H"}
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One element: ``value`` as people write it, ``follows`` the controls that change it, ``line`` of the netlist (0 if unknown)."""
+
+    name: str
+    kind: str
+    nodes: tuple[str, ...]
+    value: str
+    follows: tuple[str, ...]
+    line: int
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """All that `inspect` finds.
+
+    Parameters
+    ----------
+    title, path : str
+        Of the netlist.
+    input : str
+        Source that the audio drives.
+    outputs : tuple of str
+        Nodes listened to.
+    level : float
+        Volts of a full-scale sample.
+    controls : tuple of Control
+    parameters : mapping of str to float
+        Top-level parameters that are no controls.
+    parts : tuple of Part
+        Every element, in the order of the page.
+    voltages, currents : mapping of str to float
+        Operating point: node voltages (V), branch currents (A).
+    method : str
+        How the operating point was found.
+    iterations : int
+        Newton iterations that it took.
+    ports : tuple of str
+        Nonlinear ports in the order of solution.
+    blocks : tuple of int
+        Ports in each block that is solved on its own.
+    states : int
+        Capacitors and inductors (and charges) that remember.
+    notes : tuple of str
+        What the reader skipped or assumed.
+    """
+
+    title: str
+    path: str
+    input: str
+    outputs: tuple[str, ...]
+    level: float
+    controls: tuple[Control, ...]
+    parameters: Mapping[str, float]
+    parts: tuple[Part, ...]
+    voltages: Mapping[str, float]
+    currents: Mapping[str, float]
+    method: str
+    iterations: int
+    ports: tuple[str, ...]
+    blocks: tuple[int, ...]
+    states: int
+    notes: tuple[str, ...]
+
+
+def inspect(model: str | Path | Circuit) -> Inspection | Mapping[str, object]:
+    """Look into a model.
+
+    Parameters
+    ----------
+    model : str, Path or Circuit
+        A path, a library name, or a circuit.
+
+    Returns
+    -------
+    Inspection, or a mapping of facts for a model that is no circuit.
+
+    Raises
+    ------
+    ModelFileError, NetlistError, CircuitError, TopologyError, ConvergenceError
+        If it can't be read, makes no sense, or does not rest.
+
+    Examples
+    --------
+    >>> seen = inspect("diode_clipper")
+    >>> seen.blocks, seen.outputs
+    ((1,), ('out',))
+    """
+    circuit = load(model) if isinstance(model, (str, Path)) else model
+    if not isinstance(circuit, Circuit):
+        return facts(circuit)
+    processor = NodalProcessor(circuit, 48000.0)
+    rest, plan = processor.operating_point, processor.model
+    values = circuit.values()
+    turned = {control.name for control in circuit.controls}
+    return Inspection(
+        circuit.title, circuit.path, circuit.input, circuit.outputs, circuit.level, circuit.controls,
+        {name: value for name, value in values.items() if name not in turned and "." not in name},
+        tuple(_part(element, bound, circuit) for element, bound in zip(circuit.elements, circuit.bound().elements)),
+        rest.voltages, rest.currents, rest.method, rest.iterations, plan.ports, plan.block_sizes, len(plan.states), circuit.notes)
+
+
+def facts(processor: Processor) -> dict[str, object]:
+    """What can be told of any Processor."""
+    return {"kind": type(processor).__name__, "sample_rate": processor.sample_rate, "latency": processor.latency,
+            "controls": tuple(processor.controls.values())}
+
+
+def _part(element: Element, bound: Element, circuit: Circuit) -> Part:
+    place = element.place
+    return Part(element.name, _kind(element), element.nodes if element.nodes else getattr(element, "inductors", ()), _value(bound),
+                _follows(element, circuit), place.line if place else 0, place.path if place else "")
+
+
+def _kind(element: Element) -> str:
+    if isinstance(element, Device):
+        return element.card.kind
+    name = type(element).__name__
+    return "".join(" " + letter.lower() if letter.isupper() else letter for letter in name).strip()
+
+
+def _value(element: Element) -> str:
+    """Value of a bound element as people write it."""
+    if type(element) in UNITS:
+        return f"{format_number(element.value, 4)} {UNITS[type(element)]}"
+    if isinstance(element, (VoltageSource, CurrentSource)):
+        unit = "V" if isinstance(element, VoltageSource) else "A"
+        said = [f"DC {format_number(element.dc, 4)} {unit}"] if element.dc or not (element.ac or element.waveform) else []
+        said += [f"AC {format_number(element.ac, 4)}"] if element.ac else []
+        said += [element.waveform.shape.upper()] if element.waveform else []
+        return " ".join(said)
+    if isinstance(element, Device):
+        instance = " ".join(f"{name}={format_number(value, 4)}" for name, value in element.values.items() if isinstance(value, float))
+        return f"{element.card.name} {instance}".strip()
+    if isinstance(element, (BehaviouralVoltage, BehaviouralCurrent)):
+        return "V = f(...)" if isinstance(element, BehaviouralVoltage) else "I = f(...)"
+    if isinstance(element, Coupling):
+        return f"k = {element.coefficient:.6g}"
+    for name in ("gain", "ratio"):
+        if hasattr(element, name):
+            return f"{name} {format_number(getattr(element, name), 4)}"
+    return ""
+
+
+def _follows(element: Element, circuit: Circuit) -> tuple[str, ...]:
+    """Controls on which a value depends, through as many parameters as it takes."""
+    waiting: list[str] = []
+    for item in fields(element):
+        value = getattr(element, item.name)
+        for one in value.values.values() if isinstance(value, Card) else value.values() if isinstance(value, Mapping) else (value,):
+            if isinstance(one, EXPRESSION_TYPES):
+                waiting += names(one)
+    seen: set[str] = set()
+    while waiting:
+        name = waiting.pop()
+        if name not in seen:
+            seen.add(name)
+            definition = circuit.parameters.get(name)
+            if isinstance(definition, EXPRESSION_TYPES):
+                waiting += names(definition)
+    return tuple(control.name for control in circuit.controls if control.name in seen)
+
+
+def engineering(value: float, unit: str) -> str:
+    """A measured value for people: four digits and a unit.
+
+    Examples
+    --------
+    >>> engineering(0.00123456, "A")
+    '1.235m A'
+    """
+    return f"{format_number(value, 4)} {unit}" if abs(value) >= 1e-14 else f"0 {unit}"
+
+
+def listing(parts: Sequence[Part]) -> list[tuple[str, ...]]:
+    """Rows for a table: name, kind, nodes, value, controls, line."""
+    return [(part.name, part.kind, " ".join(part.nodes), part.value, " ".join(part.follows), str(part.line or "")) for part in parts]

@@ -1,0 +1,236 @@
+"""The main job: audio into a model, sound out of it, and a report of how well it was solved.
+
+Conventions: samples are volts (one unit of a file is one volt) unless ``full_scale`` is given; then 1.0 of the file is the
+circuit's ``level`` volts on the way in and on the way out. A model that has a sample rate of its own hears the recording resampled
+to it, and its sound is resampled back. The latency of oversampling is taken out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
+from pathlib import Path
+from time import perf_counter
+from typing import Callable, Mapping, Sequence
+
+import numpy as np
+
+from ampwright.models import adjusted, load, player
+from circuits.circuit import GROUND, Circuit
+from circuits.errors import CircuitError, ConvergenceError, RateError, SignalError
+from circuits.processor import Processor, Run
+from validation.audio import check_recording, read_audio, resample
+
+BLOCK = 8192  # samples between two reports of progress: a sixth of a second of audio
+Progress = Callable[[float, str], None]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Result:
+    """What a simulation gave.
+
+    Parameters
+    ----------
+    samples : ndarray, shape (n_samples,) or (n_channels, n_samples)
+        The output, in volts, or full scale if asked for; shaped as the input was.
+    sample_rate : float
+        Hz.
+    run : Run
+        Convergence, all channels together.
+    probes : mapping of str to ndarray
+        Further outputs by node, each shaped as ``samples``.
+    latency : int
+        Samples that the processor was late, already taken out.
+    start_up : float
+        Seconds until the first sample: equations, operating point, compilation if nothing is cached.
+    seconds : float
+        Seconds spent on the samples.
+    notes : tuple of str
+        What was assumed or changed on the way.
+    """
+
+    samples: np.ndarray
+    sample_rate: float
+    run: Run
+    probes: Mapping[str, np.ndarray] = field(default_factory=dict)
+    latency: int = 0
+    start_up: float = 0.0
+    seconds: float = 0.0
+    notes: tuple[str, ...] = ()
+
+    @property
+    def real_time_factor(self) -> float:
+        """Seconds of audio, all channels counted, rendered in one second."""
+        return self.samples.size / self.sample_rate / self.seconds if self.seconds > 0.0 else float("inf")
+
+
+def simulate(model: str | Path | Circuit | Processor, samples, sample_rate: float | None = None, *, engine: str = "nodal", oversample: int = 1,
+             controls: Mapping[str, float | str] | None = None, probes: Sequence[str] = (), strict: bool = False, full_scale: bool = False,
+             level: float | None = None, tail: float = 0.0, progress: Progress | None = None) -> Result:
+    """Play a recording through a model.
+
+    Parameters
+    ----------
+    model : str, Path, Circuit or Processor
+        A path, a library name, or what `load` gave.
+    samples : array_like, shape (n_samples,) or (n_channels, n_samples), or path of a recording
+        Channels are played one after the other, each from rest.
+    sample_rate : float, optional
+        Hz; needed for arrays. For a recording: the rate to simulate at, if another than the file's.
+    engine : {"nodal"}
+        How a circuit is solved.
+    oversample : {1, 2, 4, 8, 16}
+        How many times faster a circuit is solved.
+    controls : mapping, optional
+        Positions of controls, values of other top-level parameters.
+    probes : sequence of str
+        Further nodes to listen to; ``"a,b"`` is the voltage from a to b.
+    strict : bool
+        Raise ConvergenceError for a sample that does not converge, instead of counting it.
+    full_scale : bool
+        Samples are full scale and not volts.
+    level : float, optional
+        Volts of a full-scale sample, instead of what the circuit says; implies ``full_scale``.
+    tail : float
+        Seconds of silence to play behind the recording.
+    progress : callable, optional
+        ``progress(done, text)`` with done from 0 to 1.
+
+    Returns
+    -------
+    Result
+
+    Raises
+    ------
+    SignalError, RateError
+        If the recording can't be used.
+    ModelFileError, NetlistError, CircuitError, TopologyError
+        If the model can't be used.
+    ConvergenceError
+        If there is no operating point, a number is not finite, or with ``strict`` a sample does not converge.
+
+    Examples
+    --------
+    >>> result = simulate("rc_lowpass", np.ones(4800), 48000.0, oversample=2)
+    >>> result.samples.shape, round(float(result.samples[-1]), 3), result.run.converged
+    ((4800,), 1.0, True)
+    """
+    tell = progress or (lambda done, text: None)
+    notes: list[str] = []
+    heard, sample_rate = _recording(samples, sample_rate, notes)
+    if not (np.isfinite(tail) and 0.0 <= tail <= 3600.0):
+        raise SignalError(f"a tail of {tail:g} s makes no sense", mend="Give seconds from 0 to 3600.")
+    if level is not None and not (np.isfinite(level) and level > 0.0):
+        raise SignalError(f"a level of {level:g} V makes no sense", mend="Give volts above 0.")
+    if isinstance(model, (str, Path)):
+        model = load(model)
+    model = adjusted(model, controls or {})
+    volts = 1.0
+    names: tuple[str, ...] = ("out",)
+    if isinstance(model, Circuit):
+        notes += model.notes
+        volts = (level or model.level) if full_scale or level is not None else 1.0
+        model = with_probes(model, probes)
+        names = model.outputs
+    elif probes:
+        raise CircuitError("this model has no nodes to probe", mend="Leave out --probe: it works for netlists.")
+
+    begun = perf_counter()
+    tell(0.0, "preparing")
+    processor = player(model, sample_rate, engine=engine, oversample=oversample, strict=strict)
+    processor.process(np.zeros(0))  # what is compiled, is compiled now
+    rate = float(processor.sample_rate)
+    start_up = perf_counter() - begun
+    if rate != sample_rate:
+        notes.append(f"resampled from {sample_rate:g} Hz to the model's {rate:g} Hz and back")
+    channels = np.atleast_2d(heard)
+    n_samples = channels.shape[1] + int(round(tail * sample_rate))
+    played, runs, seconds = [], [], 0.0
+    for number, channel in enumerate(channels):
+        if number:
+            processor.reset()
+        signal = channel if rate == sample_rate else resample(channel, sample_rate, rate)
+        needed = len(signal) + int(round(tail * rate)) + processor.latency
+        signal = np.concatenate([signal * volts, np.zeros(needed - len(signal))])
+        begun = perf_counter()
+        out = _play(processor, signal, lambda done: tell((number + done) / len(channels), "playing"))[:, processor.latency:]
+        seconds += perf_counter() - begun
+        runs.append(processor.run)
+        if rate != sample_rate:
+            out = _length(resample(out, rate, sample_rate), n_samples)
+        played.append(out / volts)
+    stack = np.stack(played)  # (n_channels, n_outputs, n_samples)
+    shaped = [stack[0, k] if heard.ndim == 1 else np.ascontiguousarray(stack[:, k]) for k in range(stack.shape[1])]
+    tell(1.0, "done")
+    return Result(shaped[0], sample_rate, joined(runs), dict(zip(names[1:], shaped[1:])), processor.latency, start_up, seconds, tuple(notes))
+
+
+def _recording(samples, sample_rate: float | None, notes: list[str]) -> tuple[np.ndarray, float]:
+    if isinstance(samples, (str, Path)):
+        audio = read_audio(samples)
+        heard, own = audio.samples, audio.sample_rate
+        if sample_rate is None or sample_rate == own:
+            return heard, own
+        _check_rate(sample_rate)
+        notes.append(f"the recording is resampled from {own:g} Hz to {sample_rate:g} Hz")
+        return resample(heard, own, sample_rate), float(sample_rate)
+    if sample_rate is None:
+        raise RateError("samples need a sample rate", mend="Give it in Hz as the third argument.")
+    _check_rate(sample_rate)
+    heard = np.asarray(samples, dtype=np.float64)
+    check_recording(heard)
+    return heard, float(sample_rate)
+
+
+def _check_rate(sample_rate: float) -> None:
+    if not (np.isfinite(sample_rate) and 1000.0 <= sample_rate <= 10e6):
+        raise RateError(f"a sample rate of {sample_rate:g} Hz makes no sense for audio", mend="Give Hz from 1000 to 10 million.")
+
+
+def _length(samples: np.ndarray, n_samples: int) -> np.ndarray:
+    """Cut, or repeat the last sample: resampling there and back may gain or lose one."""
+    missing = n_samples - samples.shape[-1]
+    return samples[..., :n_samples] if missing <= 0 else np.pad(samples, ((0, 0), (0, missing)), mode="edge")
+
+
+def with_probes(circuit: Circuit, probes: Sequence[str]) -> Circuit:
+    """The circuit with further nodes to listen to; raises CircuitError for a node that is not there, with a suggestion."""
+    found = []
+    for probe in probes:
+        name = probe.strip().lower()
+        name = name[2:-1] if name.startswith("v(") and name.endswith(")") else name
+        pair = [node.strip() for node in name.split(",")]
+        for node in pair:
+            if len(pair) > 2 or node not in circuit.nodes and node != GROUND:
+                close = get_close_matches(node, circuit.nodes, 1)
+                raise CircuitError(f"the probe {probe!r} names no node", mend=f"Did you mean {close[0]}?" if close else
+                                   f"Nodes: {', '.join(circuit.nodes[:12])}.")
+        found.append(",".join(pair))
+    return replace(circuit, outputs=tuple(dict.fromkeys([*circuit.outputs, *found])))
+
+
+def _play(processor: Processor, signal: np.ndarray, tell: Callable[[float], None]) -> np.ndarray:
+    """All samples in blocks; (n_outputs, n_samples)."""
+    parts = []
+    for start in range(0, len(signal), BLOCK):
+        out = np.atleast_2d(processor.process(signal[start:start + BLOCK]))
+        if not np.isfinite(out).all():
+            time = (start + int(np.argmin(np.isfinite(out).all(axis=0)))) / processor.sample_rate
+            raise ConvergenceError(f"a number is not finite at {time:.6f} s", time=time, mend="Lower the input level.")
+        parts.append(out)
+        tell(min(1.0, (start + BLOCK) / len(signal)))
+    return np.concatenate(parts, axis=1)
+
+
+def joined(runs: Sequence[Run]) -> Run:
+    """One report of several runs; times count from the start of each.
+
+    Examples
+    --------
+    >>> joined([Run(samples=2, iterations=3), Run(samples=2, iterations=5, worst_iterations=4)]).mean_iterations
+    2.0
+    """
+    times = tuple(sorted(time for run in runs for time in run.bad_times))[:16]
+    return Run(samples=sum(run.samples for run in runs), bad_samples=sum(run.bad_samples for run in runs),
+               first_bad_time=times[0] if times else float("nan"), worst_residual=max(run.worst_residual for run in runs),
+               iterations=sum(run.iterations for run in runs), worst_iterations=max(run.worst_iterations for run in runs), bad_times=times)
