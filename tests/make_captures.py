@@ -182,3 +182,100 @@ def every_nam(rng) -> dict[str, dict]:
     for index, activation in enumerate(ACTIVATIONS):
         made[f"activation {index}"] = wavenet(rng, array(rng, activation=activation, dilations=(1, 2)))
     return made
+
+
+def rtneural(rng, *kinds, n_in=1, aida=False, **extra):
+    """RTNeural's JSON; each kind is (type, channels, options)."""
+    layers, n = [], n_in
+    for kind, n_out, options in kinds:
+        layer = {"type": kind, "activation": options.get("activation", ""), "shape": [None, None, n_out]}
+        if kind in ("dense", "time-distributed-dense"):
+            layer["weights"] = [numbers(rng, n, n_out), numbers(rng, n_out)]
+        elif kind == "conv1d":
+            taps, groups = options.get("taps", 3), options.get("groups", 1)
+            layer |= {"kernel_size": [taps], "dilation": [options.get("dilation", 1)], "groups": groups}
+            layer["weights"] = [numbers(rng, taps, n // groups, n_out), numbers(rng, n_out)]
+        elif kind == "lstm":
+            layer["weights"] = [numbers(rng, n, 4 * n_out), numbers(rng, n_out, 4 * n_out, scale=0.3), numbers(rng, 4 * n_out)]
+        elif kind == "gru":
+            layer["weights"] = [numbers(rng, n, 3 * n_out), numbers(rng, n_out, 3 * n_out, scale=0.3), numbers(rng, 2, 3 * n_out)]
+        elif kind == "prelu":
+            layer["weights"] = [numbers(rng, 1, n_out)]
+        elif kind == "batchnorm":
+            layer["epsilon"] = 0.001
+            layer["weights"] = [numbers(rng, n), numbers(rng, n), numbers(rng, n), (0.5 + rng.random(n)).tolist()]
+        else:
+            layer["weights"] = []
+        layers.append(layer)
+        n = n_out
+    document = {"in_shape": [None, None, n_in], "layers": layers, **extra}
+    return document | {"in_skip": 1, "in_gain": 3.0, "out_gain": -6.0} if aida else document
+
+
+def guitarml(rng, unit="LSTM", hidden=5, n_in=1, layers=1, skip=1, bias=True):
+    """The JSON of Automated-GuitarAmpModelling, NeuralPi and Proteus."""
+    gates = 4 if unit == "LSTM" else 3
+    state, n = {}, n_in
+    for index in range(layers):
+        state[f"rec.weight_ih_l{index}"] = numbers(rng, gates * hidden, n)
+        state[f"rec.weight_hh_l{index}"] = numbers(rng, gates * hidden, hidden, scale=0.3)
+        if bias:
+            state[f"rec.bias_ih_l{index}"] = numbers(rng, gates * hidden)
+            state[f"rec.bias_hh_l{index}"] = numbers(rng, gates * hidden)
+        n = hidden
+    state |= {"lin.weight": numbers(rng, 1, hidden), "lin.bias": numbers(rng, 1)}
+    data = {"model": "SimpleRNN", "input_size": n_in, "skip": skip, "output_size": 1, "unit_type": unit,
+            "num_layers": layers, "hidden_size": hidden, "bias_fl": bias}
+    return {"model_data": data, "state_dict": state}
+
+
+def wavenetva(rng, channels=4, taps=3, dilations=(1, 2, 4), activation="gated", text=False, level=None):
+    """The JSON of the 2019 feed-forward WaveNet; with ``text`` the numbers are strings, as some exports have them."""
+    wide = 2 * channels if activation in ("gated", "softgated") else channels
+    variables = []
+
+    def add(index, name, size):
+        data = numbers(rng, size, scale=0.4)
+        variables.append({"layer_idx": index, "name": name, "data": [str(v) for v in data] if text else data})
+
+    add(-1, "W", channels)
+    add(-1, "b", channels)
+    for index in range(len(dilations)):
+        add(index, "W_conv", taps * channels * wide)
+        add(index, "b_conv", wide)
+        add(index, "W_out", channels * channels)
+        add(index, "b_out", channels)
+    add(len(dilations), "W", channels * len(dilations))
+    add(len(dilations), "b", 1)
+    document = {"activation": activation, "input_channels": 1, "output_channels": 1, "residual_channels": channels,
+                "filter_width": taps, "dilations": list(dilations), "variables": variables}
+    return document if level is None else {**document, "level_adjust": level}
+
+
+def smartamppro(rng, length=120, stride=12, filters=3, hidden=6):
+    """The JSON of SmartAmpPro and GuitarLSTM."""
+    return {"conv1d": {"bias:0": numbers(rng, filters), "kernel:0": numbers(rng, stride, 1, filters)},
+            "conv1d_1": {"bias:0": numbers(rng, filters), "kernel:0": numbers(rng, stride, filters, filters)},
+            "lstm": {"bias:0": numbers(rng, 4 * hidden), "kernel:0": numbers(rng, filters, 4 * hidden),
+                     "recurrent_kernel:0": numbers(rng, hidden, 4 * hidden)},
+            "dense": {"bias:0": numbers(rng, 1), "kernel:0": numbers(rng, hidden, 1)},
+            "input_size": length, "conv1d_stride": stride, "conv1d_1_stride": stride}
+
+
+def every_other(rng) -> dict[str, dict]:
+    """One small file of every other family and option, by name."""
+    return {
+        "rtneural dense": rtneural(rng, ("dense", 4, {"activation": "tanh"}), ("activation", 4, {"activation": "elu"}),
+                                   ("dense", 3, {}), ("activation", 3, {"activation": "softmax"}), ("dense", 1, {"activation": "sigmoid"})),
+        "rtneural conv": rtneural(rng, ("conv1d", 4, {"dilation": 3, "activation": "relu"}), ("batchnorm", 4, {}), ("prelu", 4, {}),
+                                  ("conv1d", 6, {"groups": 2, "taps": 2}), ("time-distributed-dense", 1, {})),
+        "rtneural gru": rtneural(rng, ("gru", 8, {"activation": "tanh"}), ("dense", 1, {})),
+        "rtneural lstm conv": rtneural(rng, ("lstm", 5, {}), ("conv1d", 2, {"taps": 4, "dilation": 5}), ("gru", 3, {}), ("dense", 1, {})),
+        "aidax": rtneural(rng, ("lstm", 12, {}), ("dense", 1, {}), aida=True, metadata={"samplerate": "44100", "license": "CC0"}),
+        "aidax knobs": rtneural(rng, ("gru", 17, {}), ("dense", 1, {}), n_in=3, aida=True),
+        "guitarml lstm": guitarml(rng), "guitarml gru": guitarml(rng, "GRU", 20), "guitarml knob": guitarml(rng, "LSTM", 20, 2),
+        "guitarml two knobs, no bias": guitarml(rng, "GRU", 4, 3, 2, 0, False),
+        "wavenetva": wavenetva(rng), "wavenetva softgated": wavenetva(rng, activation="softgated", text=True, level=0.5),
+        "wavenetva relu": wavenetva(rng, 3, 2, (1, 5), "relu"),
+        "smartamppro": smartamppro(rng), "smartamppro two steps": smartamppro(rng, 150),
+    }

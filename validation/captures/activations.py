@@ -14,7 +14,7 @@ from validation.captures.documents import Section, checked_array
 
 # The order is the code that the kernels know them by.
 KINDS = ("identity", "tanh", "hardtanh", "fasttanh", "relu", "leakyrelu", "sigmoid", "silu", "hardswish",
-         "leakyhardtanh", "softsign", "softsigmoid", "elu")
+         "leakyhardtanh", "softsign", "softsigmoid", "elu", "exp")
 _SPELLINGS = {"": "identity", "linear": "identity", "none": "identity", "prelu": "leakyrelu", "hard_tanh": "hardtanh",
               "fast_tanh": "fasttanh", "leaky_relu": "leakyrelu", "swish": "silu"}
 
@@ -61,8 +61,8 @@ def read_activation(section: Section, key: str, value, n_channels: int) -> Activ
     name = inner.text("type", inner.values.get("name", None)) if "type" not in inner.values else inner.text("type")
     lower = name.lower()
     kind = _SPELLINGS.get(lower, lower)
-    if kind not in KINDS:
-        inner.refuse(f"the activation {name!r} is unknown", f"Known: {', '.join(KINDS)}, prelu.")
+    if kind not in KINDS or kind == "exp":  # exp is a part of softmax only
+        inner.refuse(f"the activation {name!r} is unknown", f"Known: {', '.join(KINDS[:-1])}, prelu.")
     if kind == "leakyrelu":
         slopes = inner.values.get("negative_slopes")
         if slopes is not None:
@@ -118,5 +118,7 @@ def apply(activation: Activation, z: np.ndarray) -> np.ndarray:
             return z / (1.0 + np.abs(z))
         case "softsigmoid":
             return 0.5 * (1.0 + z / (1.0 + np.abs(z)))
+        case "exp":
+            return np.exp(z)
         case _:  # elu
             return np.where(z > 0.0, z, low * np.expm1(np.minimum(z, 0.0)))

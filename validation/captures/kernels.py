@@ -24,7 +24,7 @@ BASE, STRIDE, CHANNELS, HISTORY, POSITION, CAPACITY = range(6)
 # settings: gains, skip, step of the knobs, then positions and targets
 INPUT_GAIN, OUTPUT_GAIN, SKIP, KNOB_STEP, KNOBS = range(5)
 LEVEL_LIMIT = 1e6  # 120 dB over full scale: beyond it float32 nets overflow
-(CONVOLVE, ACTIVATE, MULTIPLY, BLEND, MODULATE, ADD, AFFINE, ZERO, LSTM, GRU) = range(10)
+(CONVOLVE, ACTIVATE, MULTIPLY, BLEND, MODULATE, ADD, DIVIDE, AFFINE, ZERO, LSTM, GRU) = range(11)
 
 
 def _tile(group: int):
@@ -85,7 +85,7 @@ def _activation(formula):
 
 
 (_identity, _tanh, _hardtanh, _fasttanh, _relu, _leakyrelu, _sigmoid, _silu, _hardswish, _leakyhardtanh, _softsign,
- _softsigmoid, _elu) = (_activation(formula) for formula in FORMULAS)
+ _softsigmoid, _elu, _exp) = (_activation(formula) for formula in FORMULAS)
 
 
 def _elementwise(formula):
@@ -102,6 +102,7 @@ def _elementwise(formula):
 
 _multiply = _elementwise(lambda a, b, c: a * b)
 _modulate = _elementwise(lambda a, b, c: a.fma(b, c))
+_divide = _elementwise(lambda a, b, c: a / b)
 _add = _elementwise(lambda a, b, c: a + b)
 _blend = _elementwise(lambda w, a, z: w.fma(a - z, z))
 
@@ -181,6 +182,8 @@ def _activate(a, w, source, target, total, p0, n, kind):
         _softsign(a, w, source, target, total, p0, n)
     elif kind == 11:
         _softsigmoid(a, w, source, target, total, p0, n)
+    elif kind == 13:
+        _exp(a, w, source, target, total, p0, n)
     else:
         _elu(a, w, source, target, total, p0, n)
 
@@ -264,6 +267,8 @@ def _operate(a, w, table, rows, op, n, lanes):
                 _multiply(a, target, first, second, second, n)
             elif code == ADD:
                 _add(a, target, first, second, second, n)
+            elif code == DIVIDE:
+                _divide(a, target, first, second, second, n)
             elif code == MODULATE:
                 _modulate(a, target, first, second, _row(table, table[op + 7], table[op + 8] + c), n)
             else:

@@ -58,6 +58,13 @@ class Affine:
 
 
 @dataclass(frozen=True, slots=True)
+class Softmax:
+    """y_c = exp(x_c) / sum of exp(x) over all ``n`` channels."""
+
+    n: int
+
+
+@dataclass(frozen=True, slots=True)
 class Lstm:
     """Gates in the order i, f, g, o along the rows.
 

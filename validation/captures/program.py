@@ -17,7 +17,7 @@ import numpy as np
 from circuits.errors import ModelFileError, Place
 from validation.captures import kernels as k
 from validation.captures.activations import Activation, plain
-from validation.captures.nets import Affine, Convolution, Film, Gru, Lstm, Model, WaveNet, WaveNetLayer, Window
+from validation.captures.nets import Affine, Convolution, Film, Gru, Lstm, Model, Softmax, WaveNet, WaveNetLayer, Window
 from validation.captures.simd import LANES, PADDING
 
 MAX_ARENA = 2**27  # numbers: half a gigabyte in float32
@@ -169,6 +169,12 @@ class Builder:
                     target = self.buffer(source.count, history)
                     packed = self.numbers(np.column_stack([layer.scale, layer.shift]))
                     self.operation(k.AFFINE, source.buffer, source.first, target.buffer, target.first, source.count, packed)
+                case Softmax():
+                    target = self.buffer(source.count, history)
+                    powers, total = self.buffer(source.count), self.buffer(source.count)
+                    self.activate(plain("exp"), source, powers)
+                    self.convolve([(np.ones((source.count, source.count, 1)), powers, 1)], None, total)
+                    self.combine(k.DIVIDE, target, powers, total)
                 case Lstm() | Gru():
                     target = self.buffer(layer.u.shape[1], history)
                     self._recurrent(layer, source, target)

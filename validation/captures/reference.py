@@ -8,8 +8,8 @@ from __future__ import annotations
 import numpy as np
 
 from validation.captures.activations import apply
-from validation.captures.nets import (Activation, Affine, Convolution, Film, Gru, Lstm, Model, WaveNet, WaveNetLayer,
-                                      Window)
+from validation.captures.nets import (Activation, Affine, Convolution, Film, Gru, Lstm, Model, Softmax, WaveNet,
+                                      WaveNetLayer, Window)
 
 
 def render(model: Model, samples, knobs: tuple[float, ...] = ()) -> np.ndarray:
@@ -45,6 +45,8 @@ def evaluate(net: tuple, x: np.ndarray) -> np.ndarray:
                 x = apply(layer, x)
             case Affine():
                 x = layer.scale[:, None] * x + layer.shift[:, None]
+            case Softmax():
+                x = np.exp(x) / np.exp(x).sum(axis=0)
             case Lstm():
                 x = lstm(layer, x)
             case Gru():

@@ -159,6 +159,7 @@ FORMULAS = (
     lambda x, p: x / (magnitude(x) + 1.0),
     lambda x, p: (x / (magnitude(x) + 1.0)) * 0.5 + 0.5,
     lambda x, p: x.where(">", 0.0, x, x.least(0.0).each("expm1") * p[0]),
+    lambda x, p: x.each("exp"),
 )
 
 
