@@ -66,15 +66,15 @@ def check_table(law, constants, points):
 
 def dissipated(placed, x):
     """Sum of current times voltage over all ports of a law whose currents flow between nodes that the inputs fix, watts."""
-    potentials = {placed.inputs[0][1]: 0.0}
+    potentials = {}
     waiting = list(zip(placed.inputs, x))
     while waiting:
-        (plus, minus), value = waiting.pop(0)
-        if minus in potentials:
-            potentials[plus] = potentials[minus] + value
-        elif plus in potentials:
+        known = [item for item in waiting if item[0][0] in potentials or item[0][1] in potentials] or waiting[:1]
+        (plus, minus), value = known[0]
+        waiting.remove(known[0])
+        if plus in potentials:
             potentials[minus] = potentials[plus] - value
-        else:
-            waiting.append(((plus, minus), value))
+        else:  # a pair that nothing ties to the others gets a zero of its own
+            potentials[plus] = potentials.setdefault(minus, 0.0) + value
     values, _ = rows(placed.law, x, placed.constants)
     return sum(i * (potentials[a] - potentials[b]) for i, (a, b) in zip(values, placed.currents))

@@ -38,9 +38,17 @@ PARTS = {
     "triode bent": ("triode", "pgk", {"mu": 98.11, "ex": 1.459, "kg1": 1734.7, "kp": 754.39, "kvb": 119.9, "vct": 0.5}),
     "triode dz": ("triode_dz", "pgk", {}),
     "pentode": ("pentode", "psgk", {}),
+    "rectifier": ("rectifier", "pqk", {}),
+    "opamp": ("opamp", ("p", "n", "h", "l", "o"), {"gbw": 3e6, "slew": 13e6}),
+    "opamp without rails": ("opamp", "pno", {"gbw": 3e6, "slew": 1.7e6}),
+    "switch": ("sw", "abcd", {"ron": 10.0, "roff": 1e6, "vt": 1.0, "vh": 0.5}),
+    "switch opening": ("vswitch", "abcd", {"ron": 10.0, "roff": 1e6, "von": 0.5, "voff": 2.0}),
+    "ldr": ("ldr", "abcd", {}),
+    "vactrol": ("ldr", "abcd", {"attack": 3e-3, "decay": 40e-3}),
 }
 SPANS = {"v_d": (-6.0, 1.2), "v_be": (-3.0, 1.0), "v_bc": (-30.0, 1.0), "v_gk": (-60.0, 10.0), "v_pk": (-20.0, 500.0),
-         "v_sk": (-20.0, 500.0), "v_gs": (-5.0, 8.0), "v_gd": (-20.0, 1.0), "v_ds": (-5.0, 20.0), "v_bs": (-10.0, 0.9)}
+         "v_sk": (-20.0, 500.0), "v_gs": (-5.0, 8.0), "v_gd": (-20.0, 1.0), "v_ds": (-5.0, 20.0), "v_bs": (-10.0, 0.9), "v_h": (-20.0, 1.0), "v_l": (-1.0, 20.0), "v_c": (-0.5, 3.0), "v_s": (-10.0, 10.0),
+         "v_r": (-10.0, 10.0)}
 
 
 def laws(name):
@@ -77,7 +85,7 @@ def test_codes_are_consecutive():
 
 
 @pytest.mark.parametrize("name", ["diode", "zener", "recombining", "charged", "bjt", "germanium", "pnp", "jfet", "jfet charged", "mosfet",
-                                  "mosfet tied", "vdmos", "vdmos sharp", "triode", "pentode"])
+                                  "mosfet tied", "vdmos", "vdmos sharp", "triode", "pentode", "rectifier", "switch", "switch opening", "ldr"])
 def test_passive(name):
     """A static device without a supply can only take power."""
     rng = np.random.default_rng(4)

@@ -14,15 +14,20 @@ from circuits.devices.bjt import BJTS
 from circuits.devices.diode import DIODES
 from circuits.devices.jfet import JFETS
 from circuits.devices.law import Family, Placement, filled
+from circuits.devices.ldr import LDRS
 from circuits.devices.mosfet import MOSFETS
+from circuits.devices.opamp import IDEAL_OPAMPS, OPAMPS
 from circuits.devices.pentode import PENTODES
+from circuits.devices.rectifier import RECTIFIERS
+from circuits.devices.switch import CURRENT_SWITCHES, PSPICE_SWITCHES, SWITCHES
 from circuits.devices.triode import TRIODES, TRIODES_DEMPWOLF
 from circuits.devices.vdmos import VDMOSES
 from circuits.elements import Device
 from circuits.errors import CircuitError
 
-FAMILIES: dict[str, Family] = {kind: family for family in (DIODES, BJTS, JFETS, MOSFETS, VDMOSES, TRIODES, TRIODES_DEMPWOLF, PENTODES)
-                               for kind in family.kinds}
+FAMILIES: dict[str, Family] = {kind: family for family in (
+    DIODES, BJTS, JFETS, MOSFETS, VDMOSES, TRIODES, TRIODES_DEMPWOLF, PENTODES, RECTIFIERS, OPAMPS, IDEAL_OPAMPS, SWITCHES, CURRENT_SWITCHES,
+    PSPICE_SWITCHES, LDRS) for kind in family.kinds}
 
 # other names of a parameter, by kind; and what changes no voltage: noise, ratings for the catalogue, model levels that are checked elsewhere
 ALIASES = {"d": {"cj0": "cjo", "cj": "cjo", "pb": "vj", "mj": "m"},

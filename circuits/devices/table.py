@@ -9,15 +9,20 @@ from circuits.devices.bjt import BJT, BJT_CHARGE, BjtConstants, bjt, bjt_charge
 from circuits.devices.diode import DEPLETION, DIODE, DIODE_CHARGE, DepletionConstants, DiodeConstants, depletion_only, diode, diode_charge
 from circuits.devices.jfet import JFET, JFET_CHARGE, JfetConstants, jfet, jfet_charge
 from circuits.devices.law import Law
+from circuits.devices.ldr import LDR, LDR_SLOW, LdrConstants, ldr, ldr_slow
 from circuits.devices.mosfet import MOSFET, MOSFET_TIED, MosfetConstants, mosfet, mosfet_tied
+from circuits.devices.opamp import OPAMP, OpampConstants, opamp
 from circuits.devices.pentode import PENTODE, PentodeConstants, pentode
+from circuits.devices.rectifier import RECTIFIER, RectifierConstants, rectifier
+from circuits.devices.switch import SWITCH, SwitchConstants, switch
 from circuits.devices.triode import TRIODE, TRIODE_DEMPWOLF, DempwolfConstants, TriodeConstants, triode, triode_dempwolf
 from circuits.devices.vdmos import VDMOS, VdmosConstants, vdmos
 from circuits.kernels.constants import constants_at
 from circuits.kernels.jit import kernel
 
 LAWS: dict[str, Law] = {law.name: law for law in (
-    DIODE, DIODE_CHARGE, DEPLETION, BJT, BJT_CHARGE, TRIODE, TRIODE_DEMPWOLF, PENTODE, JFET, JFET_CHARGE, MOSFET, MOSFET_TIED, VDMOS)}
+    DIODE, DIODE_CHARGE, DEPLETION, BJT, BJT_CHARGE, TRIODE, TRIODE_DEMPWOLF, PENTODE, JFET, JFET_CHARGE, MOSFET, MOSFET_TIED, VDMOS, RECTIFIER,
+    OPAMP, SWITCH, LDR, LDR_SLOW)}
 
 
 @kernel(bare=True)
@@ -74,3 +79,13 @@ def evaluate(code, c, k, x, y, J):
         spread(mosfet_tied(x[0], x[1], constants_at(MosfetConstants, c, k)), 1, 2, y, J)
     elif code == 13:
         spread(vdmos(x[0], x[1], constants_at(VdmosConstants, c, k)), 2, 2, y, J)
+    elif code == 14:
+        spread(rectifier(x[0], constants_at(RectifierConstants, c, k)), 1, 1, y, J)
+    elif code == 15:
+        spread(opamp(x[0], x[1], x[2], constants_at(OpampConstants, c, k)), 1, 3, y, J)
+    elif code == 16:
+        spread(switch(x[0], x[1], constants_at(SwitchConstants, c, k)), 1, 2, y, J)
+    elif code == 17:
+        spread(ldr(x[0], x[1], constants_at(LdrConstants, c, k)), 2, 2, y, J)
+    elif code == 18:
+        spread(ldr_slow(x[0], x[1], x[2], constants_at(LdrConstants, c, k)), 3, 3, y, J)

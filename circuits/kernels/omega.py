@@ -13,7 +13,7 @@ import math
 from circuits.kernels.jit import kernel
 
 
-@kernel
+@kernel(bare=True)
 def omega(x):
     """The w > 0 with w + ln(w) = x, to rounding; its slope is w / (1 + w)."""
     if x < -40.0:
