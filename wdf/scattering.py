@@ -67,6 +67,8 @@ class Solved:
         Edge to (R, wave) of leaves whose current is not an unknown.
     ends : mapping
         Nodes of every edge.
+    lent : mapping
+        Edge that was lent a conductance to the unknowns (n_unknowns,) for one ampere drawn through it.
     """
 
     inputs: tuple[str, ...]
@@ -76,6 +78,15 @@ class Solved:
     branches: Mapping[str, int]
     leaves: Mapping[str, tuple[float, str]]
     ends: Mapping[str, tuple[str, str]]
+    lent: Mapping[str, np.ndarray]
+
+    def response(self, edge: str, sensed: str, quantity: str) -> float:
+        """Voltage ("voltage") or current of an edge for one ampere drawn through a port that was lent a conductance."""
+        x = self.lent[edge]
+        if quantity == "current" and sensed in self.branches:
+            return float(x[self.branches[sensed]])
+        ohms = sum(sign * float(x[self.nodes[node]]) for node, sign in zip(self.ends[sensed], (1.0, -1.0)) if self.nodes[node] >= 0)
+        return ohms if quantity == "voltage" else ohms / self.leaves[sensed][0]
 
     def voltage(self, plus: str, minus: str) -> tuple[np.ndarray, float]:
         """v(plus) - v(minus): factors of the inputs, and ohms for the injected current."""
@@ -223,11 +234,16 @@ class _Nodal:
         if self.up:
             for node, sign in self.pins(self.up):
                 B[node, -1] += sign
-        x = _solve(X, B)
+        drawn = np.zeros((len(X), len(self.lent)))
+        for column, edge in enumerate(self.lent):
+            for node, sign in self.pins(edge):
+                drawn[node, column] -= sign
+        x = _solve(X, np.hstack([B, drawn]))
         if x is None:
             return None
-        return Solved(tuple(self.inputs), x[:, :-1], x[:, -1], self.nodes, self.branches, self.leaves,
-                      {edge: self.ends[edge] for edge in self.edges})
+        n = len(self.inputs)
+        return Solved(tuple(self.inputs), x[:, :n], x[:, n], self.nodes, self.branches, self.leaves,
+                      {edge: self.ends[edge] for edge in self.edges}, {edge: x[:, n + 1 + k] for k, edge in enumerate(self.lent)})
 
     def conductance(self, edge: str, g: float) -> None:
         for i, s in self.pins(edge):

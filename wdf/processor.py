@@ -1,0 +1,274 @@
+"""A circuit that plays in waves: the Wave Digital Filter of a circuit as a Processor.
+
+The tree is derived when the processor is made, and its waves begin at the operating point. A turned control re-adapts only the path
+from what changed to the root, before the next block, and leaves every state where it was.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from types import MappingProxyType
+from typing import Mapping
+
+import numpy as np
+
+from circuits.circuit import Circuit
+from circuits.controls import Control
+from circuits.errors import CircuitError, ConvergenceError
+from circuits.graph import check
+from circuits.nodal import transient
+from circuits.nodal.equations import assemble
+from circuits.nodal.operating import OperatingPoint, operating_point
+from circuits.processor import Run, State, check_samples, check_state, turned as turned_controls
+from wdf import sweeps
+from wdf.network import TIME
+from wdf.program import Program, compile_rows
+from wdf.roots import Root, charges_at, root_of
+from wdf.tree import Tree, derive, turned
+
+TOLERANCE = 1e-6  # volts: the last Newton step of an accepted sample; what remains is its square over the thermal voltage
+
+
+class WdfProcessor:
+    """The Wave Digital Filter of a circuit.
+
+    Parameters
+    ----------
+    circuit : Circuit
+        With an input and at least one output.
+    sample_rate : float
+        Hz.
+    tolerance : float
+        Largest last Newton step of a sample that counts as converged, volts (relative above 1 kV).
+    rule : {"trapezoidal", "backward-euler"}
+        Integration rule.
+    root : str
+        An element that shall sit at the root of its tree; empty: chosen automatically.
+    strict : bool
+        Raise ConvergenceError at the first sample that does not converge, instead of counting it.
+
+    Raises
+    ------
+    TopologyError, CircuitError, RateError
+        If the circuit or the rate makes no sense.
+    ConvergenceError
+        If there is no operating point.
+
+    Examples
+    --------
+    >>> from circuits.elements import Capacitor, Resistor, VoltageSource
+    >>> parts = (VoltageSource("vin", ("in", "0")), Resistor("r1", ("in", "out"), 1e3), Capacitor("c1", ("out", "0"), 1e-7))
+    >>> rc = WdfProcessor(Circuit(parts, input="vin", outputs=("out",)), 48000.0)
+    >>> rc.process(np.ones(3)).round(4).tolist()
+    [0.0943, 0.2652, 0.4039]
+    """
+
+    def __init__(self, circuit: Circuit, sample_rate: float, *, tolerance: float = TOLERANCE, rule: str = "trapezoidal",
+                 root: str = "", strict: bool = False):
+        check(circuit)
+        if not circuit.input:
+            raise CircuitError("the circuit has no input", mend="Name a source with *@ input or --input.")
+        if not circuit.outputs:
+            raise CircuitError("the circuit has no output", mend="Name a node with *@ output or --output.")
+        self.circuit = circuit
+        self.tolerance = float(tolerance)
+        self.strict = strict
+        self._waiting = False
+        self._tree = derive(circuit, sample_rate, rule=rule, root=root)
+        self._rest: OperatingPoint | None = None
+        self._prepare()
+        self.reset()
+
+    def _prepare(self) -> None:
+        """Root, program and work space of the present tree."""
+        self._root = root_of(self._tree)
+        self._program = compile_rows(self._tree, self._root.order)
+        self._scratch = _scratch(self._root)
+
+    @property
+    def sample_rate(self) -> float:
+        """Hz."""
+        return self._tree.sample_rate
+
+    @property
+    def latency(self) -> int:
+        """None: the output sample belongs to the input sample."""
+        return 0
+
+    @property
+    def controls(self) -> Mapping[str, Control]:
+        """Controls by name at their present positions."""
+        return MappingProxyType({control.name: control for control in self.circuit.controls})
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Names of the nodes in the order of the output's channels."""
+        return self.circuit.outputs
+
+    @property
+    def tree(self) -> Tree:
+        """The tree in use."""
+        self._update()
+        return self._tree
+
+    @property
+    def program(self) -> Program:
+        """The sums in use."""
+        self._update()
+        return self._program
+
+    @property
+    def root(self) -> Root:
+        """The nonlinear root in use."""
+        self._update()
+        return self._root
+
+    @property
+    def operating_point(self) -> OperatingPoint:
+        """Where the circuit rests at the present control positions."""
+        self._update()
+        if self._rest is None:
+            self._rest = operating_point(assemble(self.circuit))
+        return self._rest
+
+    @property
+    def run(self) -> Run:
+        """Convergence since the last reset."""
+        return self._run
+
+    def reset(self) -> None:
+        """Back to the operating point of the present control positions, and to time zero."""
+        rest = self.operating_point
+        tree, root = self._tree, self._root
+        network = tree.network
+        self._motion = _motion(root)
+        self._waves = self._program.constants.copy()
+        coils = {name for names, _ in network.coils for name in names}
+        for name, k in zip(self._program.states, self._program.arrays.states):
+            edge = network.edges[name]
+            if edge.role == "capacitor":
+                self._waves[k] = rest.voltage(edge.plus) - rest.voltage(edge.minus)
+            elif name in coils:
+                names, resistances = tree.coils[name]
+                self._waves[k] = -float(resistances[names.index(name)] @ [rest.currents[other] for other in names])
+            else:
+                self._waves[k] = -tree.resistances[name] * rest.currents[name]
+        for port, k in enumerate(root.order):
+            self._motion.q[port] = self._rest_quantity(rest, network.sensed[k])
+        charges = charges_at(root, self._motion.q)
+        self._motion.charge[root.charges] = root.arrays.a * charges[root.charges]
+        self._time = 0
+        self._run = Run()
+
+    def _rest_quantity(self, rest: OperatingPoint, sensed) -> float:
+        if sensed.quantity == "source":
+            return 0.0
+        if sensed.quantity == "current":
+            return sensed.factor * rest.currents[sensed.edge]
+        edge = self._tree.network.edges[sensed.edge]
+        return sensed.factor * (rest.voltage(edge.plus) - rest.voltage(edge.minus))
+
+    @property
+    def state(self) -> State:
+        """Waves of the leaves, charges, and what the next sample's first guess needs; a copy."""
+        self._update()
+        motion = self._motion
+        return {"waves": self._waves[self._program.arrays.states].copy(), "charge": motion.charge.copy(), "q": motion.q.copy(),
+                "p": motion.p.copy(), "w": motion.w.copy(), "M": motion.M.copy(), "pivots": motion.pivots.copy(),
+                "ready": motion.ready.copy(), "time": np.array([self._time])}
+
+    @state.setter
+    def state(self, state: State) -> None:
+        copies = check_state(state, self.state)
+        self._time = int(copies.pop("time")[0])
+        self._waves[self._program.arrays.states] = copies.pop("waves")
+        self._motion = transient.Motion(h=np.zeros(0), **copies)
+
+    def turn(self, **positions: float) -> None:
+        """Set controls; the path from what changes to the root is re-adapted before the next block."""
+        controls = turned_controls(self.controls, positions)
+        if positions:
+            self.circuit = replace(self.circuit, controls=tuple(controls.values()))
+            self._waiting = True
+
+    def _update(self) -> None:
+        if not self._waiting:
+            return
+        before, program, root, motion, waves = self._tree, self._program, self._root, self._motion, self._waves
+        self._tree = turned(before, self.circuit)
+        self._waiting, self._rest = False, None
+        self._prepare()
+        if self._program.states != program.states or sorted(self._root.ports) != sorted(root.ports) or root.n_columns != self._root.n_columns:
+            raise CircuitError("a control changes which parts the circuit has", mend="Let controls change values only.")
+        self._waves = self._program.constants.copy()
+        old = waves[program.arrays.states]
+        for name, k, wave in zip(self._program.states, self._program.arrays.states, old):
+            # the companion state, that is charge and current together, stays where it was: a / R for a capacitor, a for an inductor
+            if self._tree.network.edges[name].role == "capacitor":
+                wave = wave * self._tree.resistances[name] / before.resistances[name]
+            self._waves[k] = wave
+        place = {port: k for k, port in enumerate(root.ports)}
+        take = np.array([place[port] for port in self._root.ports], dtype=np.int64)
+        self._motion = _motion(self._root)
+        n = root.n_columns
+        self._motion.q[:] = motion.q[take]
+        self._motion.charge[:n] = motion.charge[:n]
+
+    def process(self, samples: np.ndarray) -> np.ndarray:
+        """Play volts at the input, shape (n_samples,); returns volts, (n_samples,) or (n_outputs, n_samples) for several outputs.
+
+        Raises
+        ------
+        SignalError
+            If a sample is not finite.
+        ConvergenceError
+            If a number is not finite, or with ``strict`` if a sample did not converge; ``time`` says when.
+        """
+        x = check_samples(samples)
+        self._update()
+        u = self._drive(x)
+        y = np.empty((len(self.circuit.outputs), len(x)))
+        tally = transient.tally()
+        done = sweeps.run(self._program.arrays, self._root.arrays, self._motion, self._scratch, self._waves, u, y, self.tolerance, tally)
+        start, self._time = self._time, self._time + len(x)
+        self._count(tally, start, len(x))
+        if done < len(x):
+            time = (start + done) / self.sample_rate
+            raise ConvergenceError(f"a number is not finite at {time:.6f} s", time=time,
+                                   mend="Lower the input level, raise --oversample, or look for a circuit that has no bound.")
+        if self.strict and self._run.bad_samples:
+            raise ConvergenceError(f"{self._run.bad_samples} samples did not converge, the first at {self._run.first_bad_time:.6f} s",
+                                   time=self._run.first_bad_time, mend="Raise --oversample, or leave out --strict to count them only.")
+        return y[0] if len(y) == 1 else y
+
+    def _drive(self, x: np.ndarray) -> np.ndarray:
+        sources = self._tree.network.sources
+        u = np.empty((len(x), len(self._program.moving)))
+        times = (self._time + 1 + np.arange(len(x))) / self.sample_rate  # the operating point is time zero; the first sample is one step later
+        for k, name in enumerate(self._program.moving):
+            source = sources[name]
+            u[:, k] = x + source.constant if source.kind == "audio" else times if name == TIME else source.waveform.at(times)
+        return u
+
+    def _count(self, tally: transient.Tally, start: int, n: int) -> None:
+        run = self._run
+        bad = tuple((start + int(k)) / self.sample_rate for k in tally.bad if k >= 0)
+        times = (run.bad_times + bad)[:16]
+        self._run = Run(samples=run.samples + n, bad_samples=run.bad_samples + int(tally.counts[2]),
+                        first_bad_time=times[0] if times else float("nan"),
+                        worst_residual=max(run.worst_residual, float(tally.residual[0])), iterations=run.iterations + int(tally.counts[0]),
+                        worst_iterations=max(run.worst_iterations, int(tally.counts[1])), bad_times=times)
+
+
+def _motion(root: Root) -> transient.Motion:
+    n, m, blocks = len(root.ports), len(root.arrays.KT), len(root.block_sizes)
+    size = max(root.block_sizes, default=1)
+    return transient.Motion(np.zeros(0), np.zeros(m), np.zeros(n), np.zeros(n), np.zeros(m), np.zeros((blocks, size, size)),
+                            np.zeros((blocks, size), dtype=np.int64), np.zeros(blocks, dtype=np.int64))
+
+
+def _scratch(root: Root) -> transient.Scratch:
+    n, laws = len(root.ports), root.arrays.laws
+    slopes = int(laws.slope_start[-1]) if len(laws.slope_start) else 0
+    return transient.Scratch(np.zeros(n), np.zeros(slopes), np.zeros(n), np.zeros(n), np.zeros(n), np.zeros(n), np.zeros(len(root.arrays.KT)),
+                             transient.law_scratch(laws))
