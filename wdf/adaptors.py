@@ -23,6 +23,8 @@ from wdf.spqr import VIRTUAL
 from wdf.structure import Part
 
 Row = tuple[str, dict[str, float]]
+OUTPUTS = ("y:", "g:")  # names of what laws put out: their currents, and lent conductances given back
+LENT = 1e-6  # siemens, midway between a junction that blocks (1e-12) and one that conducts (1): rounding is least there
 AMPLIFIED = 1e4  # largest gain from the difference of the waves at the port to an inner voltage; beyond it rounding would show
 
 
@@ -183,9 +185,8 @@ def _nodal(part: Part, ports: Ports) -> Adaptor | None:
     lent: dict[str, float] = {}
     solved = solve_node(network, part.edges, ports.ends, ports.resistances, ports.coils, up)
     if solved is None and not up:
-        # nodes between nonlinear parts: lend them a conductance of the size that such junctions have when they conduct;
-        # the laws give it back, so that nothing changes
-        lent = {s.edge: 1e-3 for s in network.sensed if s.quantity == "voltage" and s.edge in part.edges}
+        # nodes between nonlinear parts: lend them a conductance; the laws give it back, so that nothing changes
+        lent = {s.edge: LENT for s in network.sensed if s.quantity == "voltage" and s.edge in part.edges}
         solved = solve_node(network, part.edges, ports.ends, ports.resistances, ports.coils, up, lent)
     if solved is None:
         return None
@@ -211,7 +212,7 @@ def _nodal(part: Part, ports: Ports) -> Adaptor | None:
         if sensed.quantity != "source" and sensed.edge in part.edges:
             row, _ = solved.edge_voltage(sensed.edge) if sensed.quantity == "voltage" else solved.edge_current(sensed.edge)
             form = _form(solved, row, sensed.factor)
-            ups.append((f"p:{k}", {name: value for name, value in form.items() if not name.startswith("y:")}))
+            ups.append((f"p:{k}", {name: value for name, value in form.items() if not name.startswith(OUTPUTS)}))
     for edge in answering:
         row = 2.0 * solved.edge_voltage(edge)[0]
         row[inputs.index(incident(edge))] -= 1.0
@@ -222,8 +223,8 @@ def _nodal(part: Part, ports: Ports) -> Adaptor | None:
     return Adaptor(part, "nodal", resistance, tuple(ups), tuple(down), solved, lent)
 
 
-def feedback(adaptor: Adaptor, network: Network) -> dict[tuple[int, int], float]:
-    """K of the laws at a root: (index of the sensed quantity, index of the output) to ohms (or a gain)."""
+def feedback(adaptor: Adaptor, network: Network) -> dict[tuple[int, str], float]:
+    """K of the laws at a root: (index of the sensed quantity, name of the law's output) to ohms (or a gain)."""
     entries = {}
     solved = adaptor.solved
     if solved is None:
@@ -232,8 +233,8 @@ def feedback(adaptor: Adaptor, network: Network) -> dict[tuple[int, int], float]
         if sensed.quantity != "source" and sensed.edge in adaptor.part.edges:
             row, _ = solved.edge_voltage(sensed.edge) if sensed.quantity == "voltage" else solved.edge_current(sensed.edge)
             for name, value in zip(solved.inputs, row):
-                if name.startswith("y:") and value != 0.0:
-                    entries[k, int(name[2:])] = sensed.factor * float(value)
+                if name.startswith(OUTPUTS) and value != 0.0:
+                    entries[k, name] = sensed.factor * float(value)
     return entries
 
 

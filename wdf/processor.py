@@ -82,7 +82,7 @@ class WdfProcessor:
     def _prepare(self) -> None:
         """Root, program and work space of the present tree."""
         self._root = root_of(self._tree)
-        self._program = compile_rows(self._tree, self._root.order)
+        self._program = compile_rows(self._tree, self._root.order, self._root.outputs)
         self._scratch = _scratch(self._root)
 
     @property
@@ -198,7 +198,7 @@ class WdfProcessor:
         self._tree = turned(before, self.circuit)
         self._waiting, self._rest = False, None
         self._prepare()
-        if self._program.states != program.states or sorted(self._root.ports) != sorted(root.ports) or root.n_columns != self._root.n_columns:
+        if self._program.states != program.states or sorted(self._root.ports) != sorted(root.ports) or _laws(root) != _laws(self._root):
             raise CircuitError("a control changes which parts the circuit has", mend="Let controls change values only.")
         self._waves = self._program.constants.copy()
         old = waves[program.arrays.states]
@@ -210,7 +210,7 @@ class WdfProcessor:
         place = {port: k for k, port in enumerate(root.ports)}
         take = np.array([place[port] for port in self._root.ports], dtype=np.int64)
         self._motion = _motion(self._root)
-        n = root.n_columns
+        n = _laws(root)
         self._motion.q[:] = motion.q[take]
         self._motion.charge[:n] = motion.charge[:n]
 
@@ -258,6 +258,11 @@ class WdfProcessor:
                         first_bad_time=times[0] if times else float("nan"),
                         worst_residual=max(run.worst_residual, float(tally.residual[0])), iterations=run.iterations + int(tally.counts[0]),
                         worst_iterations=max(run.worst_iterations, int(tally.counts[1])), bad_times=times)
+
+
+def _laws(root: Root) -> int:
+    """Outputs of laws; lent conductances come and go behind them."""
+    return sum(name.startswith("y:") for name in root.outputs)
 
 
 def _motion(root: Root) -> transient.Motion:

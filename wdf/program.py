@@ -81,7 +81,7 @@ def moving_sources(network: Network) -> tuple[str, ...]:
     return tuple(name for kind in ("audio", "waveform", "time") for name, source in network.sources.items() if source.kind == kind)
 
 
-def compile_rows(tree: Tree, order: np.ndarray) -> Program:
+def compile_rows(tree: Tree, order: np.ndarray, outputs: tuple[str, ...]) -> Program:
     """Lay a tree out as rows.
 
     Parameters
@@ -89,6 +89,8 @@ def compile_rows(tree: Tree, order: np.ndarray) -> Program:
     tree : Tree
     order : ndarray
         ``order[k]`` is the sensed quantity that stands at port k of the root solver.
+    outputs : tuple of str
+        Name of each output of the root solver.
     """
     network = tree.network
     states = tuple(name for name, edge in network.edges.items() if edge.role in REACTIVE)
@@ -121,12 +123,12 @@ def compile_rows(tree: Tree, order: np.ndarray) -> Program:
             kept.append(rows[k])
             split += k < len(before)
     kept.reverse()
-    return _indexed(tuple(kept), split, network, states, len(order))
+    return _indexed(tuple(kept), split, network, states, len(order), outputs)
 
 
-def _indexed(rows, split: int, network: Network, states: tuple[str, ...], n_ports: int) -> Program:
-    n_columns = sum(len(use.outputs) for use in network.uses)
-    names = [f"p:{k}" for k in range(n_ports)] + [f"y:{k}" for k in range(n_columns)]
+def _indexed(rows, split: int, network: Network, states: tuple[str, ...], n_ports: int, outputs: tuple[str, ...]) -> Program:
+    n_columns = len(outputs)
+    names = [f"p:{k}" for k in range(n_ports)] + list(outputs)
     names += [f"o:{k}" for k in range(len(network.outputs))]
     names += [f"s:{name}" for name in network.sources] + [f"a:{name}" for name in states]
     index = {name: k for k, name in enumerate(names)}

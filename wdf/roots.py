@@ -27,6 +27,7 @@ from circuits.nodal.laws import LINEAR, Entry, evaluate_laws, law_scratch, law_t
 from circuits.nodal.model import ModelArrays, blocks_of
 from circuits.nodal.transient import solve_block
 from wdf.adaptors import feedback
+from wdf.scattering import returned
 from wdf.tree import Tree
 
 
@@ -46,8 +47,8 @@ class Root:
         Ports of each independent root, in the order of solution.
     charges : ndarray
         Columns of w that are charges.
-    n_columns : int
-        Outputs of the network's laws; columns behind them give lent conductances back.
+    outputs : tuple of str
+        Name of each column of w: "y:k" is the k-th output of a law, "g:edge" gives a lent conductance back.
     """
 
     arrays: ModelArrays
@@ -55,7 +56,7 @@ class Root:
     order: np.ndarray
     block_sizes: tuple[int, ...]
     charges: np.ndarray
-    n_columns: int
+    outputs: tuple[str, ...]
 
 
 def root_of(tree: Tree) -> Root:
@@ -72,23 +73,19 @@ def root_of(tree: Tree) -> Root:
             entries.append(Entry(use.name, use.law.law.code, tuple(float(c) for c in use.law.constants), use.inputs, tuple(outputs), None))
         else:
             entries.append(Entry(use.name, 0, (), use.inputs, tuple(outputs), tape(use.law, leaves(use.law))))
-    n_columns = len(charge)
-    K = np.zeros((n_ports, n_columns))
-    given_back = []
+    outputs = [f"y:{k}" for k in range(len(charge))]
     for adaptor in tree.roots:
-        for (port, column), value in feedback(adaptor, network).items():
-            K[port, column] = value
-        given_back += [(adaptor, edge, siemens) for edge, siemens in adaptor.lent.items()]
-    for adaptor, edge, siemens in given_back:
-        # a current of -siemens * v through the port undoes the conductance that was lent to it
-        port = next(k for k, s in enumerate(network.sensed) if s.edge == edge and s.quantity == "voltage")
-        column = np.zeros((n_ports, 1))
-        for k, sensed in enumerate(network.sensed):
-            if sensed.quantity != "source" and sensed.edge in adaptor.part.edges:
-                column[k, 0] = sensed.factor * adaptor.solved.response(edge, sensed.edge, sensed.quantity)
-        entries.append(Entry("lent conductance", LINEAR, (-siemens,), ((port, 1.0),), ((K.shape[1], 1.0, 0),), None))
-        charge.append(0)
-        K = np.hstack([K, column])
+        for edge, siemens in adaptor.lent.items():
+            # a current of -siemens * v through the port undoes the conductance that was lent to it
+            port = next(k for k, s in enumerate(network.sensed) if s.edge == edge and s.quantity == "voltage")
+            entries.append(Entry("lent conductance", LINEAR, (-siemens / network.sensed[port].factor,), ((port, 1.0),), ((len(charge), 1.0, 0),), None))
+            outputs.append(returned(edge))
+            charge.append(0)
+    column = {name: k for k, name in enumerate(outputs)}
+    K = np.zeros((n_ports, len(outputs)))
+    for adaptor in tree.roots:
+        for (port, name), value in feedback(adaptor, network).items():
+            K[port, column[name]] = value
     limits = _limits(tree)
     some = K != 0.0
     blocks, laws_of, direct = blocks_of(some, tuple(entries), n_ports)
@@ -110,7 +107,7 @@ def root_of(tree: Tree) -> Root:
         columns=_flat(columns), earlier_start=_starts(earlier), earlier=_flat(earlier), charge=np.array(charge, dtype=np.int64),
         limits=np.ascontiguousarray(limits[:, order]), a=a, keep=1.0 if tree.rule == "trapezoidal" else 0.0, n_states=0, n_outputs=0)
     names = tuple(f"{network.sensed[k].quantity} {network.sensed[k].edge}" for k in order)
-    return Root(arrays, names, order, tuple(len(block) for block in blocks), np.flatnonzero(charge), n_columns)
+    return Root(arrays, names, order, tuple(len(block) for block in blocks), np.flatnonzero(charge), tuple(outputs))
 
 
 def _starts(rows) -> np.ndarray:

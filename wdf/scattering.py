@@ -49,6 +49,11 @@ def reflected(edge: str, up: str = "") -> str:
     return f"b:{edge}"
 
 
+def returned(edge: str) -> str:
+    """Name of the current, from plus to minus, by which a law gives back the conductance that was lent to an edge."""
+    return f"g:{edge}"
+
+
 @dataclass(frozen=True, slots=True)
 class Solved:
     """A node's voltages and currents as linear forms of its inputs.
@@ -67,8 +72,6 @@ class Solved:
         Edge to (R, wave) of leaves whose current is not an unknown.
     ends : mapping
         Nodes of every edge.
-    lent : mapping
-        Edge that was lent a conductance to the unknowns (n_unknowns,) for one ampere drawn through it.
     """
 
     inputs: tuple[str, ...]
@@ -78,15 +81,6 @@ class Solved:
     branches: Mapping[str, int]
     leaves: Mapping[str, tuple[float, str]]
     ends: Mapping[str, tuple[str, str]]
-    lent: Mapping[str, np.ndarray]
-
-    def response(self, edge: str, sensed: str, quantity: str) -> float:
-        """Voltage ("voltage") or current of an edge for one ampere drawn through a port that was lent a conductance."""
-        x = self.lent[edge]
-        if quantity == "current" and sensed in self.branches:
-            return float(x[self.branches[sensed]])
-        ohms = sum(sign * float(x[self.nodes[node]]) for node, sign in zip(self.ends[sensed], (1.0, -1.0)) if self.nodes[node] >= 0)
-        return ohms if quantity == "voltage" else ohms / self.leaves[sensed][0]
 
     def voltage(self, plus: str, minus: str) -> tuple[np.ndarray, float]:
         """v(plus) - v(minus): factors of the inputs, and ohms for the injected current."""
@@ -134,7 +128,7 @@ def solve_node(network: Network, edges: Sequence[str], ends: Mapping[str, tuple[
     up : str
         The port that faces the root, left open; empty at the root.
     lent : mapping, optional
-        Conductances added across edges, siemens.
+        Conductances added across edges, siemens; the currents that give them back become inputs.
 
     Returns
     -------
@@ -181,6 +175,8 @@ class _Nodal:
         for relation in self.relations:
             for name, _ in relation.inputs:
                 self.inputs.setdefault(name, len(self.inputs))
+        for edge in lent:
+            self.inputs[returned(edge)] = len(self.inputs)
         self.X = np.zeros((count, count))
         self.B = np.zeros((count, len(self.inputs) + 1))
 
@@ -207,6 +203,8 @@ class _Nodal:
                     B[k, self.inputs[wave]] += sign / resistance
         for edge, siemens in self.lent.items():
             self.conductance(edge, siemens)
+            for node, sign in self.pins(edge):
+                B[node, self.inputs[returned(edge)]] -= sign
         for edge, k in self.branches.items():
             for node, sign in self.pins(edge):
                 X[node, k] += sign  # the branch's current leaves its first node
@@ -234,16 +232,11 @@ class _Nodal:
         if self.up:
             for node, sign in self.pins(self.up):
                 B[node, -1] += sign
-        drawn = np.zeros((len(X), len(self.lent)))
-        for column, edge in enumerate(self.lent):
-            for node, sign in self.pins(edge):
-                drawn[node, column] -= sign
-        x = _solve(X, np.hstack([B, drawn]))
+        x = _solve(X, B)
         if x is None:
             return None
-        n = len(self.inputs)
-        return Solved(tuple(self.inputs), x[:, :n], x[:, n], self.nodes, self.branches, self.leaves,
-                      {edge: self.ends[edge] for edge in self.edges}, {edge: x[:, n + 1 + k] for k, edge in enumerate(self.lent)})
+        return Solved(tuple(self.inputs), x[:, :-1], x[:, -1], self.nodes, self.branches, self.leaves,
+                      {edge: self.ends[edge] for edge in self.edges})
 
     def conductance(self, edge: str, g: float) -> None:
         for i, s in self.pins(edge):

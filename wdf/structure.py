@@ -97,7 +97,12 @@ class Forest:
         return [sorted(tree) for tree in nx.connected_components(self.tree_graph())]
 
     def owner(self, edge: str) -> int:
+        """Key of the part that holds a port of the circuit."""
         return next(k for k, part in self.parts.items() if edge in part.edges)
+
+    def key(self, part: Part) -> int:
+        """Key of a part that `oriented` has named."""
+        return next(k for k, component in self.parts.items() if component.edges == part.edges)
 
     def gather(self, edges: Iterable[str]) -> None:
         """Join what lies between some ports until one part holds them all."""

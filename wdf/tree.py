@@ -192,7 +192,7 @@ def _derive(net: Network, sample_rate: float, rule: str, root: str) -> Tree:
         above = structure.above(part)
         if above is None:
             raise _refused(net, part)
-        forest.join([forest.owner(above.edges[0]), forest.owner(part.edges[0])])
+        forest.join([forest.key(above), forest.key(part)])
 
 
 def _refused(net: Network, part) -> TopologyError:

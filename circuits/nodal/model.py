@@ -153,10 +153,15 @@ def _inverse(e: Equations, a: float) -> np.ndarray | None:
     rcond, _ = linalg.lapack.dgecon(lu, np.abs(scaled).sum(axis=0).max())
     if rcond < 1e-15:
         return None
-    eye = np.eye(len(S))
-    inverse = linalg.lu_solve((lu, pivots), eye)
-    inverse += linalg.lu_solve((lu, pivots), eye - scaled @ inverse)  # one step of iterative refinement
-    return inverse / columns[:, None] / rows
+    # refined in extended precision: beside the conductance of a large capacitor (2 S for 22 uF) a resistor's keeps half its digits
+    # in S, which would show as microvolts of drift at the operating point
+    long = np.longdouble
+    exact = (e.G.astype(long) + long(a) * (e.T.astype(long) @ (e.M.astype(long) @ e.R.astype(long)))) / rows[:, None] / columns
+    eye = np.eye(len(S), dtype=long)
+    inverse = linalg.lu_solve((lu, pivots), np.eye(len(S))).astype(long)
+    for _ in range(3):
+        inverse += linalg.lu_solve((lu, pivots), (eye - exact @ inverse).astype(np.float64))
+    return (inverse / columns[:, None] / rows).astype(np.float64)
 
 
 def _singular(e: Equations, a: float) -> CircuitError:
@@ -194,7 +199,7 @@ def _model(e: Equations, inverse: np.ndarray, sample_rate: float, a: float, keep
     K = -(e.Q @ XP)
     some = (np.abs(e.Q) @ pattern @ np.abs(e.P)) > 0.0
     K[~some] = 0.0
-    blocks, laws_of, direct = _blocks(some, e.entries, len(e.Q))
+    blocks, laws_of, direct = blocks_of(some, e.entries, len(e.Q))
     order = np.array([port for block in blocks for port in block], dtype=np.int64)
     place = np.empty(len(order), dtype=np.int64)
     place[order] = np.arange(len(order))
@@ -234,7 +239,7 @@ def _moved(entry: Entry, place: np.ndarray) -> Entry:
     return entry._replace(inputs=tuple((int(place[i]), s) for i, s in entry.inputs))
 
 
-def _blocks(some: np.ndarray, entries: tuple[Entry, ...], n_ports: int):
+def blocks_of(some: np.ndarray, entries: tuple[Entry, ...], n_ports: int):
     """Ports in blocks, in an order in which each needs only earlier ones; the laws evaluated in each; which need no Newton."""
     graph = nx.DiGraph()
     graph.add_nodes_from(range(n_ports))

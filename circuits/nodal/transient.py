@@ -242,7 +242,7 @@ def _path(model, b, motion, scratch, goal, tolerance):
 
 
 @kernel(bare=True)
-def _solve_block(model, b, motion, scratch, tolerance):
+def solve_block(model, b, motion, scratch, tolerance):
     """Solve one block for the prediction in scratch.out; (iterations, converged, last step)."""
     lo, hi = model.block_start[b], model.block_start[b + 1]
     goal = scratch.out
@@ -304,7 +304,7 @@ def run(model, motion, scratch, u, y, tolerance, tally):
         used = 0
         fine = True
         for b in range(len(model.direct)):
-            count, good, size = _solve_block(model, b, motion, scratch, tolerance)
+            count, good, size = solve_block(model, b, motion, scratch, tolerance)
             used += count
             if not good:
                 fine = False
