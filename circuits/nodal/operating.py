@@ -22,6 +22,7 @@ from circuits.nodal.laws import LawTable, evaluate_laws, law_scratch, law_table
 
 _LEAK = 1e-12  # siemens to ground for nodes that hang on capacitors only: far below any leakage of a real part
 _SHORT = 1e-9  # ohms in series with an inductor that closes a loop of ideal voltages at DC
+_ROUNDING = 1e-6  # volts: a step that has stopped shrinking below this is rounding, not motion
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +107,7 @@ class _Search:
         """(x, q) or None."""
         q = q.copy()
         new = np.empty_like(q)
+        least, stuck = np.inf, 0
         for _ in range(most):
             self.iterations += 1
             w, slopes = self.evaluate(q)
@@ -118,6 +120,11 @@ class _Search:
                 return None
             target = self.e.Q @ x + self.drive
             if np.all(np.abs(target - q) <= 1e-9 + 1e-10 * np.abs(target)):
+                return x, target
+            # A node held by reversed junctions behind a fraction of an ohm is known to some 1e-8 V at best: no step gets smaller there.
+            size = np.max(np.abs(target - q) / (1.0 + np.abs(target)))
+            least, stuck = (size, 0) if size < 0.5 * least else (least, stuck + 1)
+            if stuck > 8 and size < _ROUNDING:
                 return x, target
             _limit_all(q, target - q, self.limits, new)
             q, new = new, q
