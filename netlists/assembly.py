@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from circuits.circuit import Element
 from circuits.errors import NetlistError, Place
 from circuits.expressions import Call, Expression, Number, Value, as_expression, leaves
-from netlists.expand import Deck, Scope
+from netlists.deck import Deck
+from netlists.expand import Scope
 from netlists.lexer import Span
 from netlists.statements import Part
 from netlists.words import Assignment, Word, assignments, plain, words

@@ -13,8 +13,9 @@ from circuits.errors import CircuitError, NetlistError, Place
 from circuits.expressions import Call, Current, Expression, Value, Voltage, evaluate, leaves, transform
 from netlists.assembly import Assembly, expression, fields
 from netlists.controlled import behavioural, controlled
+from netlists.deck import Deck
 from netlists.declarations import Wishes, build_controls, choose_input, choose_outputs
-from netlists.expand import GROUNDS, Deck, Scope, missing_subcircuit
+from netlists.expand import GROUNDS, Scope, missing_subcircuit
 from netlists.models import current_switch, device
 from netlists.passives import capacitor, coupling, inductor, resistor
 from netlists.sources import source

@@ -203,7 +203,7 @@ def build_controls(scope: Scope, wishes: Wishes, values: dict[str, float]) -> tu
         if len(numbers) not in ((0, 2) if verb == "control" else (2,)):
             raise NetlistError(f"*@ {verb} {name} has {len(numbers)} numbers", place=place,
                                mend=f"Write *@ {verb} {name} {'MIN MAX' if verb == 'control' else 'FIRST LAST'}.")
-        texts = {one.name: one.value.text.strip("'\"") for one in assigned}
+        texts = {one.name: _unquoted(one.value.text) for one in assigned}
         for one in assigned:
             if one.name not in ("taper", "label", "unit"):
                 scope.deck.notes.lose(f"*@ {verb} {name}: {one.name}= is not known", one.place_of.place())
@@ -223,3 +223,7 @@ def build_controls(scope: Scope, wishes: Wishes, values: dict[str, float]) -> tu
         except CircuitError as error:
             raise NetlistError(error.what, place=place, mend=error.mend) from None
     return tuple(made.values())
+
+
+def _unquoted(text: str) -> str:
+    return text[1:-1] if len(text) > 1 and text[0] == text[-1] and text[0] in "'\"" else text

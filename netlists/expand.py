@@ -8,176 +8,23 @@ value hides the deck's, as in ngspice. A value given on the X line hides ``.para
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from difflib import get_close_matches
-from pathlib import Path
 
 from circuits.circuit import GROUND
 from circuits.elements import BehaviouralCurrent, Capacitor, Inductor, Resistor
 from circuits.errors import NetlistError, Place
 from circuits.expressions import Call, Current, Expression, Name, Number, Value, Voltage
+from netlists.deck import MAX_PARTS, Contents, Deck
 from netlists.expression import Function, parse, parse_first
-from netlists.files import Files
 from netlists.lexer import Line, Span
-from netlists.pages import Page, Stretch, Subcircuit, page
-from netlists.statements import (Condition, Declaration, Foreign, FunctionText, Global, Hint, Include, Model, Options, Parameters, Part,
-                                 Statement, statement)
+from netlists.pages import Subcircuit
+from netlists.statements import Condition, Global, Model, Part
 from netlists.words import assignments, plain, words
 
 MAX_INSTANCES = 20_000
-MAX_PARTS = 100_000
 MAX_LEVELS = 40
-MAX_INCLUDES = 500
-MAX_INCLUDE_LEVELS = 20  # files inside each other
 
 GROUNDS = frozenset(("0", "gnd", "gnd!"))
-
-
-class Notes:
-    """What the reader wants to tell, each thing once; ``strict`` turns a loss into an error."""
-
-    def __init__(self, strict: bool = False):
-        self.strict = strict
-        self.texts: dict[str, None] = {}
-        self._kinds: dict[str, int] = {}
-
-    def say(self, text: str, place: Place | None = None) -> None:
-        """A thing that does not change the result."""
-        self.texts[f"{place}: {text}" if place is not None and str(place) else text] = None
-
-    def lose(self, text: str, place: Place | None = None) -> None:
-        """A thing that is not understood and may change the result."""
-        if self.strict:
-            raise NetlistError(text, place=place, mend="Read it without --strict to go on regardless.")
-        self.say(text, place)
-
-    def once(self, kind: str, text: str, place: Place) -> None:
-        """A thing of which only the first is told, with the number of all."""
-        if kind not in self._kinds:
-            self.say(text, place)
-        self._kinds[kind] = self._kinds.get(kind, 0) + 1
-
-
-@dataclass
-class Contents:
-    """All statements of a scope, sorted, with everything that it includes."""
-
-    parts: list[Part] = field(default_factory=list)
-    subcircuits: dict[str, Subcircuit] = field(default_factory=dict)
-    models: dict[str, Model] = field(default_factory=dict)
-    functions: dict[str, FunctionText] = field(default_factory=dict)
-    parameters: dict[str, tuple[Span, Place]] = field(default_factory=dict)
-    others: list[Statement] = field(default_factory=list)
-    header: Line | None = None
-
-
-class Deck:
-    """What is shared by all scopes of one reading: files, notes, flat parameters, limits."""
-
-    def __init__(self, files: Files, notes: Notes):
-        self.files = files
-        self.notes = notes
-        self.parameters: dict[str, Value] = {}
-        self.places: dict[str, Place] = {}
-        self.flat: list[tuple[Part, "Scope"]] = []
-        self.conditions: list[tuple[Condition, "Scope"]] = []
-        self.globals: set[str] = set()
-        self.aliases: dict[str, str] = {}
-        self.auxiliaries: list = []
-        self.missing: list[tuple[str, Place]] = []
-        self.sensed: dict[str, Place] = {}
-        self.probed: dict[str, Place] = {}
-        self.temperature = 27.0
-        self.instances = 0
-        self.included = 0
-        self._opened: dict[int, Contents] = {}
-        self._keep: list[Subcircuit] = []
-
-    def gather(self, found: Page, beside: Path | None, contents: Contents, *, main: bool, level: int = 0) -> Contents:
-        """Sort the statements of a page into ``contents``; what the page itself says wins over what it includes."""
-        includes: list[Include] = []
-        for what, place in found.skipped:
-            self.notes.once(what, f"skipped: {what}", place)
-        for subcircuit in found.subcircuits:
-            contents.subcircuits.setdefault(subcircuit.name, subcircuit)
-        for stretch in found.stretches:
-            for line in stretch.lines():
-                try:
-                    self._sort(statement(line), contents, includes, level)
-                except NetlistError as error:
-                    if main:
-                        raise
-                    self.notes.lose(f"skipped, for {error.what}", error.place)
-        for include in includes:
-            self._include(include, beside, contents, level)
-        return contents
-
-    def _sort(self, said: Statement, contents: Contents, includes: list[Include], level: int) -> None:
-        if isinstance(said, Part):
-            contents.parts.append(said)
-            if len(contents.parts) > MAX_PARTS:
-                raise NetlistError(f"more than {MAX_PARTS} elements", place=said.place)
-        elif isinstance(said, Model):
-            contents.models.setdefault(said.name, said)
-        elif isinstance(said, FunctionText):
-            contents.functions.setdefault(said.name, said)
-        elif isinstance(said, Parameters):
-            for one in said.values:
-                if one.arguments is not None:
-                    contents.functions.setdefault(one.name, FunctionText(one.name, one.arguments, one.value, said.line))
-                elif level == 0 or one.name not in contents.parameters:
-                    contents.parameters[one.name] = (one.value, one.place_of.place())
-        elif isinstance(said, Include):
-            includes.append(said)
-        elif isinstance(said, Foreign):
-            if said.known:
-                self.notes.once(said.keyword, f"skipped: .{said.keyword} is an instruction to another program", said.line.place())
-            else:
-                self.notes.lose(f"skipped: .{said.keyword} is not understood", said.line.place())
-        else:
-            contents.others.append(said)
-
-    def _include(self, include: Include, beside: Path | None, contents: Contents, level: int) -> None:
-        place = include.line.place()
-        if level >= MAX_INCLUDE_LEVELS:
-            raise NetlistError(f"{include.path!r} is included in a circle, or more than {MAX_INCLUDE_LEVELS} deep", place=place)
-        self.included += 1
-        if self.included > MAX_INCLUDES:
-            raise NetlistError(f"more than {MAX_INCLUDES} includes", place=place)
-        path = self.files.find(include.path, beside, place)
-        if path is None:
-            self.missing.append((include.path, place))
-            return
-        inner = page(Stretch(self.files.read(path, place), str(path), 1), main=False)
-        if include.section:
-            if include.section not in inner.sections:
-                known = ", ".join(sorted(inner.sections)[:8]) or "none"
-                raise NetlistError(f"{path.name} has no section {include.section!r}", place=place, mend=f"Sections: {known}.")
-            inner = page(inner.sections[include.section], main=False)
-        self.gather(inner, path.parent, contents, main=False, level=level + 1)
-
-    def open(self, subcircuit: Subcircuit) -> Contents:
-        """The contents of a subcircuit, read on first use."""
-        known = self._opened.get(id(subcircuit))
-        if known is not None:
-            return known
-        if not subcircuit.closed:
-            raise NetlistError(f"the subcircuit {subcircuit.name} has no .ends", place=subcircuit.place, mend="Add .ends.")
-        stretch = subcircuit.stretch
-        head, _, rest = stretch.text.partition("\n")
-        first = stretch.first + 1
-        while True:  # the header reaches over its continuation lines and the comments between them
-            line, _, after = rest.partition("\n")
-            stripped = line.lstrip()
-            if not rest or (stripped and stripped[0] not in "+*#") or stripped.startswith("*@"):
-                break
-            head, rest, first = head + "\n" + line, after, first + 1
-        header = Stretch(head, stretch.path, stretch.first).lines()[0]
-        beside = Path(stretch.path).parent if stretch.path else None
-        contents = self.gather(page(Stretch(rest, stretch.path, first), main=True), beside, Contents(header=header), main=True)
-        self._opened[id(subcircuit)] = contents
-        self._keep.append(subcircuit)  # its id must not be given to another
-        return contents
 
 
 class Scope:

@@ -1,0 +1,246 @@
+"""Writes a circuit as a plain deck: one that ngspice runs with the same result, and that `netlists.reader` reads back.
+
+Subcircuits are flat by now: element q2 of instance x1 is written ``q.x1.q2``, its node n5 ``x1.n5``, its parameter rtot ``x1_rtot``. What SPICE
+does not have (nullors, ideal transformers, tubes) is written out in sources and formulas. Controls, input, output and level stand in ``*@`` lines.
+"""
+
+from __future__ import annotations
+
+import re
+
+from circuits.circuit import EXPRESSION_TYPES, Card, Circuit, Element
+from circuits.elements import (BehaviouralCurrent, BehaviouralVoltage, Capacitor, Coupling, CurrentControlledCurrent, CurrentControlledVoltage,
+                               CurrentSource, Device, IdealTransformer, Inductor, Nullor, Resistor, VoltageControlledCurrent,
+                               VoltageControlledVoltage, VoltageSource)
+from circuits.errors import CircuitError
+from circuits.expressions import Value
+from circuits.units import format_number, parse_number
+from netlists.formula import formula_text, number_text
+from netlists.tubes import written_out
+
+NULLOR_GAIN = 1e9  # of the source that stands for a nullor: SPICE has no infinite one
+_LETTERS = {Resistor: "r", Capacitor: "c", Inductor: "l", Coupling: "k", VoltageSource: "v", CurrentSource: "i", VoltageControlledVoltage: "e",
+            VoltageControlledCurrent: "g", CurrentControlledCurrent: "f", CurrentControlledVoltage: "h", BehaviouralVoltage: "b",
+            BehaviouralCurrent: "b", Nullor: "e", IdealTransformer: "e"}
+_KINDS = {"d": "d", "npn": "q", "pnp": "q", "njf": "j", "pjf": "j", "nmos": "m", "pmos": "m", "vdmos": "m", "sw": "s", "vswitch": "s"}
+_ODD = re.compile(r"[^a-z0-9_.]")
+_RESERVED = frozenset(("time", "temper", "temp", "hertz", "pi", "e", "v", "i", "abs", "sgn", "sqrt", "exp", "ln", "min", "max", "floor", "ceil", "pow", "sin", "cos",
+                       "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh", "and", "or", "not", "div", "mod"))
+
+
+def write(circuit: Circuit) -> str:
+    """The deck of a circuit.
+
+    Parameters
+    ----------
+    circuit : Circuit
+        From the reader or built in Python.
+
+    Returns
+    -------
+    str
+        Lines that end with ``.end``.
+
+    Raises
+    ------
+    CircuitError
+        For a part that SPICE can't express.
+
+    Examples
+    --------
+    >>> print(write(Circuit((Resistor("r1", ("in", "0"), 4700.0),), title="load")))
+    load
+    r1 in 0 4.7k
+    .end
+    <BLANKLINE>
+    """
+    return _Deck(circuit).text()
+
+
+class _Deck:
+    def __init__(self, circuit: Circuit):
+        self.circuit = circuit
+        self.values = circuit.values()
+        self.lines: list[str] = []
+        self.names: dict[tuple[str, str], str] = {}
+        self.taken: set[tuple[str, str]] = set()
+        self.models: dict[str, tuple[Card, str]] = {}
+        self.elements: list[Element] = []
+        for element in circuit.elements:
+            parts = written_out(element) if isinstance(element, Device) else None
+            self.elements += [element] if parts is None else parts
+        for element in self.elements:  # straight names first, so that they stay
+            self.element(element.name, self.letter(element))
+
+    def text(self) -> str:
+        circuit = self.circuit
+        title = " ".join(circuit.title.split()) or "circuit"
+        head = [title if not title.startswith("*@") else title[2:].strip() or "circuit"]
+        for name, value in circuit.parameters.items():
+            control = next((one for one in circuit.controls if one.name == name), None)
+            text = number_text(control.value) if control else self.value(value, plain=True)
+            head.append(f".param {self.parameter(name)}={text}")
+        for control in circuit.controls:
+            verb = "switch" if control.switch else "control"
+            extras = (f" taper={control.taper}" if control.taper != "lin" and not control.switch else "")
+            extras += f' label="{_quoted(control.label)}"' if control.label else ""
+            extras += f' unit="{_quoted(control.unit)}"' if control.unit else ""
+            head.append(f"*@ {verb} {self.parameter(control.name)} {number_text(control.minimum)} {number_text(control.maximum)}{extras}")
+            if control.name not in circuit.parameters:
+                head.append(f".param {self.parameter(control.name)}={number_text(control.value)}")
+        for element in self.elements:
+            self.write(element)
+        if circuit.input:
+            head.append(f"*@ input {self.element(circuit.input, '')}")
+        if circuit.outputs:
+            head.append("*@ output " + " ".join(",".join(self.node(node) for node in output.split(",")) for output in circuit.outputs))
+        if circuit.level != 1.0:
+            head.append(f"*@ level {number_text(circuit.level)}")
+        tail = [f".model {name} {card.kind}({' '.join(f'{key}={self.value(value)}' for key, value in card.values.items())})"
+                for card, name in self.models.values()]
+        if circuit.temperature != 27.0:
+            tail.append(f".temp {number_text(circuit.temperature)}")
+        for kind, conditions in (("ic", circuit.initial), ("nodeset", circuit.nodeset)):
+            tail += [f".{kind} v({self.node(node)})={self.value(value)}" for node, value in conditions.items()]
+        return "\n".join([*head, *self.lines, *tail, ".end", ""])
+
+    # names
+    def unique(self, space: str, name: str, wanted: str) -> str:
+        key = (space, name)
+        if key not in self.names:
+            made, number = wanted, 1
+            while (space, made) in self.taken:
+                number += 1
+                made = f"{wanted}_{number}"
+            self.taken.add((space, made))
+            self.names[key] = made
+        return self.names[key]
+
+    def node(self, name: str) -> str:
+        if name == "0":
+            return "0"
+        wanted = _ODD.sub("_", name.lower()) or "n"
+        return self.unique("node", name, wanted if wanted not in ("gnd",) else "gnd_")
+
+    def parameter(self, name: str) -> str:
+        wanted = _ODD.sub("_", name.lower()).replace(".", "_")
+        if wanted in _RESERVED or not (wanted[:1].isalpha() or wanted[:1] == "_"):
+            wanted = f"p_{wanted}"
+        return self.unique("parameter", name, wanted)
+
+    def element(self, name: str, letter: str) -> str:
+        if ("element", name) in self.names:
+            return self.names[("element", name)]
+        if not letter:
+            raise CircuitError(f"there is no element {name}")
+        clean = _ODD.sub("_", name.lower())
+        straight = clean[:1] == letter and "." not in clean or clean.startswith(f"{letter}.")
+        return self.unique("element", name, clean if straight else f"{letter}.{clean}")
+
+    def letter(self, element: Element) -> str:
+        if isinstance(element, Device):
+            if element.card.kind not in _KINDS:
+                raise CircuitError(f"{element.name} is of kind {element.card.kind}, which a SPICE deck can't express", place=element.place,
+                                   element=element.name)
+            return _KINDS[element.card.kind]
+        if isinstance(element, Resistor) and element.value == 0.0:
+            return "v"
+        return _LETTERS[type(element)]
+
+    # values
+    def formula(self, value: Value) -> str:
+        return formula_text(value, self.values, node=self.node, element=lambda name: self.element(name, ""), parameter=self.parameter)
+
+    def value(self, value: Value, plain: bool = False) -> str:
+        if isinstance(value, EXPRESSION_TYPES):
+            return "{" + self.formula(value) + "}"
+        if plain:
+            return number_text(value)
+        short = format_number(float(value), 6)
+        try:
+            same = parse_number(short) == float(value)
+        except ValueError:
+            same = False
+        return short if same else number_text(value)
+
+    # elements
+    def line(self, *words: str) -> None:
+        self.lines.append(" ".join(words))
+
+    def write(self, element: Element) -> None:
+        name = self.element(element.name, self.letter(element))
+        nodes = [self.node(node) for node in element.nodes]
+        if isinstance(element, Resistor):
+            self.line(name, *nodes, "0" if element.value == 0.0 else self.value(element.value))
+        elif isinstance(element, (Capacitor, Inductor)):
+            initial = () if element.initial is None else (f"ic={self.value(element.initial)}",)
+            self.line(name, *nodes, self.value(element.value), *initial)
+        elif isinstance(element, Coupling):
+            self.coupling(name, element)
+        elif isinstance(element, (VoltageSource, CurrentSource)):
+            self.source(name, nodes, element)
+        elif isinstance(element, (VoltageControlledVoltage, VoltageControlledCurrent)):
+            self.line(name, *nodes, self.value(element.gain))
+        elif isinstance(element, (CurrentControlledCurrent, CurrentControlledVoltage)):
+            self.line(name, *nodes, self.element(element.sensor, ""), self.value(element.gain))
+        elif isinstance(element, (BehaviouralVoltage, BehaviouralCurrent)):
+            self.line(name, *nodes, ("v=" if isinstance(element, BehaviouralVoltage) else "i=") + self.formula(element.expression))
+        elif isinstance(element, Nullor):
+            self.line(name, nodes[2], nodes[3], nodes[0], nodes[1], number_text(NULLOR_GAIN))
+        elif isinstance(element, IdealTransformer):
+            self.transformer(name, nodes, element)
+        elif isinstance(element, Device):
+            self.device(name, nodes, element)
+        else:
+            raise CircuitError(f"{element.name} can't be written", place=element.place, element=element.name)
+
+    def coupling(self, name: str, element: Coupling) -> None:
+        """Pair by pair: ngspice couples two inductors in a line."""
+        coils = [self.element(coil, "") for coil in element.inductors]
+        pairs = [(a, b) for k, a in enumerate(coils) for b in coils[k + 1:]]
+        for number, (a, b) in enumerate(pairs):
+            label = name if number == 0 else self.unique("element", f"{element.name}#{number}", f"{name}_{number}")
+            self.line(label, a, b, self.value(element.coefficient))
+
+    def source(self, name: str, nodes: list[str], element) -> None:
+        words = [name, *nodes, "dc", self.value(element.dc)]
+        if element.ac != 0.0:
+            words += ["ac", self.value(element.ac)]
+            if element.ac_phase != 0.0:
+                words.append(self.value(element.ac_phase))
+        if element.waveform is not None:
+            words.append(f"{element.waveform.shape}({' '.join(self.value(value) for value in element.waveform.values)})")
+        self.line(*words)
+
+    def transformer(self, name: str, nodes: list[str], element: IdealTransformer) -> None:
+        """v1 = n v2 by a source, i2 = -n i1 by another that looks at the current of the first."""
+        inner = self.node(f"{element.name}#1")
+        sense = self.unique("element", f"{element.name}#sense", f"v.{_ODD.sub('_', element.name)}")
+        drive = self.unique("element", f"{element.name}#drive", f"f.{_ODD.sub('_', element.name)}")
+        ratio = self.value(element.ratio)
+        self.line(name, nodes[0], inner, nodes[2], nodes[3], ratio)
+        self.line(sense, inner, nodes[1], "dc", "0")
+        self.line(drive, nodes[3], nodes[2], sense, ratio)
+
+    def device(self, name: str, nodes: list[str], element: Device) -> None:
+        card = element.card
+        kind = {"vswitch": "sw"}.get(card.kind, card.kind)
+        if kind != card.kind:  # PSpice's switch in the terms of SPICE's
+            raise CircuitError(f"{element.name} is of kind {card.kind}, which a SPICE deck can't express", place=element.place, element=element.name)
+        key = card.name
+        while key in self.models and self.models[key][0].values != card.values:
+            key += "_"  # two cards of one name with other values
+        if key not in self.models:
+            clean = _ODD.sub("_", key.lower()).replace(".", "_")
+            self.models[key] = (card, self.unique("model", key, clean if clean[:1].isalpha() else f"m{clean}"))
+        words = [name, *nodes, self.models[key][1]]
+        for key, value in element.values.items():
+            if key == "on":
+                words.append("on" if value else "off")
+            else:  # also the area: ngspice takes a bare one behind a diode's model for the model
+                words.append(f"{key}={self.value(value)}")
+        self.line(*words)
+
+
+def _quoted(text: str) -> str:
+    return text.replace('"', "'").replace("\n", " ")
