@@ -2,10 +2,11 @@
 
 With the trapezoidal rule dz/dt = a z - h, a = 2/T, the circuit of `equations` becomes, sample by sample,
 
-    [p; h'; y] = F [h; u] + f0 + W w,      q = p + K w(q),
+    [p; h' - h; y] = F [h; u] + f0 + W w,      q = p + K w(q),
 
 where p is the part of the ports' voltages that the laws do not change, h the states (h' the next ones), y the outputs. Backward Euler has
-a = 1/T and another update of h. Ports fall into blocks that can be solved one after the other (strongly connected components).
+a = 1/T and another update of h. The states' *change* is computed, from entries that were rounded only once: h' itself would hold a slow
+mode to 1e-16 / (1 - pole) only, and drift by nanovolts that a fuzz makes microvolts. Ports fall into blocks that can be solved one after the other (strongly connected components).
 
 References
 ----------
@@ -161,7 +162,7 @@ def _inverse(e: Equations, a: float) -> np.ndarray | None:
     inverse = linalg.lu_solve((lu, pivots), np.eye(len(S))).astype(long)
     for _ in range(3):
         inverse += linalg.lu_solve((lu, pivots), (eye - exact @ inverse).astype(np.float64))
-    return (inverse / columns[:, None] / rows).astype(np.float64)
+    return inverse / columns[:, None] / rows
 
 
 def _singular(e: Equations, a: float) -> CircuitError:
@@ -194,7 +195,8 @@ def reachable(S: np.ndarray) -> np.ndarray:
 def _model(e: Equations, inverse: np.ndarray, sample_rate: float, a: float, keep: float) -> DkModel:
     pattern = reachable(system_matrix(e, a))
     inverse = np.where(pattern, inverse, 0.0)
-    flux = (1.0 + keep) * a * (e.M @ e.R)
+    long = np.longdouble
+    flux = long((1.0 + keep) * a) * (e.M.astype(long) @ e.R.astype(long))
     XT, XU, Xb, XP = inverse @ e.T, inverse @ e.U, inverse @ e.b, inverse @ e.P
     K = -(e.Q @ XP)
     some = (np.abs(e.Q) @ pattern @ np.abs(e.P)) > 0.0
@@ -205,7 +207,7 @@ def _model(e: Equations, inverse: np.ndarray, sample_rate: float, a: float, keep
     place[order] = np.arange(len(order))
     entries = [_moved(e.entries[k], place) for laws in laws_of for k in laws]
     Q, Qu, K, some = e.Q[order], e.Qu[order], K[order], some[order]
-    F = np.block([[Q @ XT, Q @ XU + Qu], [flux @ XT - keep * np.eye(len(e.M)), flux @ XU], [e.L @ XT, e.L @ XU]])
+    F = np.block([[Q @ XT, Q @ XU + Qu], [flux @ XT - (1.0 + keep) * np.eye(len(e.M)), flux @ XU], [e.L @ XT, e.L @ XU]])
     f0 = np.concatenate([Q @ Xb, flux @ Xb, e.L @ Xb])
     W = np.vstack([-(flux @ XP), -(e.L @ XP)])
     block_start = np.concatenate([[0], np.cumsum([len(block) for block in blocks])]).astype(np.int64)
@@ -220,11 +222,15 @@ def _model(e: Equations, inverse: np.ndarray, sample_rate: float, a: float, keep
     charge[e.charge_columns] = 1
     limits = np.array([e.limits.plus_scale, e.limits.plus_bound, e.limits.minus_scale, e.limits.minus_bound, e.limits.step])[:, order]
     arrays = ModelArrays(
-        F=np.ascontiguousarray(F.T), f0=f0, KT=np.ascontiguousarray(K.T), WT=np.ascontiguousarray(W.T), laws=law_table(entries),
+        F=_double(F.T), f0=_double(f0), KT=_double(K.T), WT=_double(W.T), laws=law_table(entries),
         block_start=block_start, law_start=law_start, direct=np.array(direct, dtype=np.int64),
         column_start=_starts(columns), columns=_flat(columns), earlier_start=_starts(earlier), earlier=_flat(earlier), charge=charge,
         limits=np.ascontiguousarray(limits), a=a, keep=keep, n_states=len(e.M), n_outputs=len(e.L))
     return DkModel(sample_rate, arrays, e.moving, tuple(e.ports[k] for k in order), e.states, order, e)
+
+
+def _double(values: np.ndarray) -> np.ndarray:
+    return np.ascontiguousarray(values, dtype=np.float64)
 
 
 def _starts(rows) -> np.ndarray:

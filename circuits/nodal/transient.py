@@ -319,7 +319,7 @@ def run(model, motion, scratch, u, y, tolerance, tally):
                 motion.charge[c] += (1.0 + model.keep) * value
         total = 0.0
         for j in range(n_states):
-            h[j] = out[n_ports + j]
+            h[j] += out[n_ports + j]
             total += h[j]
         for k in range(n_outputs):
             y[k, n] = out[n_ports + n_states + k]
