@@ -12,6 +12,7 @@ from circuits.controls import Control
 from circuits.errors import CircuitError, SignalError
 from circuits.processor import Run, State, check_samples, check_state, turned
 from validation.captures import kernels as k
+from validation.captures.kernels import play
 from validation.captures.nets import Model
 from validation.captures.program import build_program
 
@@ -46,8 +47,8 @@ class Capture:
         self._arguments = (model, dtype, input_gain, output_gain)
         self.model, self.dtype = model, dtype
         self._program = build_program(model, dtype)
-        self._rows = np.zeros(self._program.n_rows, dtype=np.int64)
         self._table = self._program.table.copy()
+        self._weights = self._program.weights.copy()  # writeable, because numba takes a slow path for others
         self._arena = np.zeros(self._program.arena_size, dtype=dtype)
         n_knobs = len(model.knobs)
         self._settings = np.zeros(k.KNOBS + 2 * n_knobs)
@@ -106,8 +107,7 @@ class Capture:
                 and samples.flags.c_contiguous):
             samples = check_samples(samples)
         output = np.empty(len(samples))
-        bad = k.play(self._arena, self._program.weights, self._table, self._rows, self._settings, samples, output,
-                     self._program.lanes)
+        bad = play(self._arena, self._weights, self._table, self._settings, samples, output)
         if bad >= 0:
             check_samples(samples)
             raise SignalError(f"sample {bad} is {samples[bad]:g}, beyond 120 dB over full scale",
@@ -116,13 +116,11 @@ class Capture:
         return output
 
     def _histories(self):
-        table = self._table
+        table, position = self._table, self._table[k.POSITION]
         for index in range(table[k.N_BUFFERS]):
-            base, stride, channels, history, position, _ = table[table[k.BUFFERS] + index * k.BUFFER:][:k.BUFFER]
-            if history:
-                for channel in range(channels):
-                    row = base + channel * stride + position
-                    yield slice(row - history, row)
+            base, stride, channels, history = table[table[k.BUFFERS] + index * k.BUFFER:][:k.BUFFER]
+            for channel in range(channels):
+                yield slice(base + channel * stride + position, base + channel * stride + position + history)
 
     def _recurrent(self):
         for at, padded, _, c0 in self._program.recurrent:

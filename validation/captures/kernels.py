@@ -1,30 +1,37 @@
 """The player of capture programs: one compiled loop over table-driven operations on slabs of time.
 
-A program (see `program`) is a list of operations on buffers inside one arena of the working type. A buffer is some
-channels, each a row with its own history in front; a slab of at most `SLAB` samples is worked through all operations
-before the next begins, so that everything stays in the cache, and blocks of a live host take the same road.
+A program (see `program`) is a list of operations on rows of one arena of the working type. A row is a channel with its
+history in front; all rows share one position, at which the present slab begins, so the addresses in the table never
+change. When the rows are full, all histories move to the front. A slab of at most `SLAB` samples is worked through all
+operations before the next begins, so that everything stays in the cache; blocks of a live host take the same road.
 
-Tables are int64, one array: a header, then operations of `OP` numbers, rows of convolutions, buffers of `BUFFER`
-numbers, and room for row addresses. Nothing is allocated, nothing raises.
+The table is one int64 array: a header, operations of `OP` numbers, row addresses of convolutions, and the buffers whose
+histories move. Nothing is allocated, nothing raises.
 """
 
 from __future__ import annotations
 
 from circuits.kernels.jit import kernel
 from validation.captures.recurrent import gru_steps, lstm_steps
-from validation.captures.simd import FORMULAS, GROUP, PADDING, Code, intrinsic_of, unroll
+from validation.captures.simd import FORMULAS, GROUP, Code, intrinsic_of, unroll
 
 SLAB = 256  # samples worked through all layers at once
-OP, BUFFER = 12, 6
+OP, BUFFER = 11, 4
 # header
-N_OPS, OPS, ROWS, N_BUFFERS, BUFFERS, SCRATCH, IN, OUT, N_KNOBS = range(9)
+N_OPS, OPS, N_BUFFERS, BUFFERS, POSITION, ROOM, IN, IN_STRIDE, OUT, N_KNOBS = range(10)
 HEADER = 16
 # fields of a buffer
-BASE, STRIDE, CHANNELS, HISTORY, POSITION, CAPACITY = range(6)
+BASE, STRIDE, CHANNELS, HISTORY = range(4)
 # settings: gains, skip, step of the knobs, then positions and targets
 INPUT_GAIN, OUTPUT_GAIN, SKIP, KNOB_STEP, KNOBS = range(5)
 LEVEL_LIMIT = 1e6  # 120 dB over full scale: beyond it float32 nets overflow
 (CONVOLVE, ACTIVATE, MULTIPLY, BLEND, MODULATE, ADD, DIVIDE, AFFINE, ZERO, LSTM, GRU) = range(11)
+
+
+def _fields(code: Code, op, count: int):
+    """The first fields of an operation behind its code."""
+    table = code.pointer(2)
+    return [code.b.load(code.b.gep(table, [code.sum(op, field)])) for field in range(1, count + 1)]
 
 
 def _tile(group: int):
@@ -32,56 +39,63 @@ def _tile(group: int):
     vectors = unroll(group)
 
     def emit(code: Code):
-        _, _, _, n_rows, t, w0, out, out_stride, init, init_stride = code.arguments
-        arena, rows, weights = code.pointer(0), code.pointer(1), code.pointer(2)
+        _, _, _, op, start, n = code.arguments
+        arena, weights, table = code.pointer(0), code.pointer(1), code.pointer(2)
         b, lanes = code.b, code.lanes
-        slots = []
-        for g in range(group):
-            bias = code.spread(weights, code.sum(w0, g))
-            slots.append([code.variable(bias) for _ in range(vectors)])
-        with b.if_then(b.icmp_signed(">=", init, code.const(0))):
-            for g in range(group):
-                row = code.sum(init, b.mul(code.const(g), init_stride), t)
-                for u in range(vectors):
-                    there = code.load(arena, code.sum(row, u * lanes))
-                    b.store((code.read(slots[g][u]) + there).value, slots[g][u])
+        row0, n_rows, out, out_stride, _, init, init_stride, w0 = _fields(code, op, 8)
+        slots = [[code.variable(code.zeros()) for _ in range(vectors)] for _ in range(group)]
+        outs = [code.sum(out, b.mul(code.const(g), out_stride)) for g in range(group)]
+        inits = [code.sum(init, b.mul(code.const(g), init_stride)) for g in range(group)]
         first = code.sum(w0, group)
-        with code.loop(code.const(0), n_rows) as (r, _):
-            row = code.sum(b.load(b.gep(rows, [r])), t)
-            x = [code.load(arena, code.sum(row, u * lanes)) for u in range(vectors)]
-            w = code.sum(first, b.mul(r, code.const(group)))
+        with code.loop(start, code.sum(start, n), lanes * vectors) as (t, _):
             for g in range(group):
-                factor = code.spread(weights, code.sum(w, g))
+                bias = code.spread(weights, code.sum(w0, g))
                 for u in range(vectors):
-                    b.store(factor.fma(x[u], code.read(slots[g][u])).value, slots[g][u])
-        for g in range(group):
-            row = code.sum(out, b.mul(code.const(g), out_stride), t)
-            for u in range(vectors):
-                code.store(code.read(slots[g][u]), arena, code.sum(row, u * lanes))
+                    b.store(bias.value, slots[g][u])
+            with b.if_then(b.icmp_signed(">=", init, code.const(0))):
+                for g in range(group):
+                    for u in range(vectors):
+                        there = code.load(arena, code.sum(inits[g], t, u * lanes))
+                        b.store((code.read(slots[g][u]) + there).value, slots[g][u])
+            with code.loop(code.const(0), n_rows) as (r, _):
+                row = code.sum(b.load(b.gep(table, [code.sum(row0, r)])), t)
+                x = [code.load(arena, code.sum(row, u * lanes)) for u in range(vectors)]
+                w = code.sum(first, b.mul(r, code.const(group)))
+                for g in range(group):
+                    factor = code.spread(weights, code.sum(w, g))
+                    for u in range(vectors):
+                        b.store(factor.fma(x[u], code.read(slots[g][u])).value, slots[g][u])
+            for g in range(group):
+                for u in range(vectors):
+                    code.store(code.read(slots[g][u]), arena, code.sum(outs[g], t, u * lanes))
 
-    return intrinsic_of(3, 7, emit)
+    return intrinsic_of(3, 3, emit)
 
 
 _tile1, _tile2, _tile3, _tile4 = (_tile(group) for group in (1, 2, 3, 4))
 _tile5, _tile6, _tile7, _tile8 = (_tile(group) for group in (5, 6, 7, 8))
-_STEPS = tuple(unroll(group) for group in range(1, 9))
 
 
 def _activation(formula):
-    """dst = formula(src) on one row, and sum += dst where a sum is wanted."""
+    """dst = formula(src) on some rows, and sum += dst where a sum is wanted; op is where the operation stands."""
     def emit(code: Code):
-        _, _, source, target, total, p0, n = code.arguments
+        _, _, _, op, t, n = code.arguments
         arena, weights, b = code.pointer(0), code.pointer(1), code.b
-        p = [code.spread(weights, code.sum(p0, index)) for index in range(4)]
+        source, s_stride, target, t_stride, total, total_stride, rows, _, p0 = _fields(code, op, 9)
         with b.if_else(b.icmp_signed(">=", total, code.const(0))) as (summed, alone):
             for block, sums in ((summed, True), (alone, False)):
-                with block, code.loop(code.const(0), n, code.lanes) as (t, _):
-                    value = formula(code.load(arena, code.sum(source, t)), p)
-                    code.store(value, arena, code.sum(target, t))
-                    if sums:
-                        code.store(code.load(arena, code.sum(total, t)) + value, arena, code.sum(total, t))
+                with block, code.loop(code.const(0), rows) as (row, _):
+                    first = code.sum(p0, b.mul(row, code.const(4)))
+                    p = [code.spread(weights, code.sum(first, index)) for index in range(4)]
+                    s, d, u = (code.sum(base, b.mul(row, stride), t)
+                               for base, stride in ((source, s_stride), (target, t_stride), (total, total_stride)))
+                    with code.loop(code.const(0), n, code.lanes) as (at, _):
+                        value = formula(code.load(arena, code.sum(s, at)), p)
+                        code.store(value, arena, code.sum(d, at))
+                        if sums:
+                            code.store(code.load(arena, code.sum(u, at)) + value, arena, code.sum(u, at))
 
-    return intrinsic_of(2, 5, emit)
+    return intrinsic_of(3, 3, emit)
 
 
 (_identity, _tanh, _hardtanh, _fasttanh, _relu, _leakyrelu, _sigmoid, _silu, _hardswish, _leakyhardtanh, _softsign,
@@ -124,173 +138,144 @@ def groups_of(n_out: int) -> list[int]:
     return [n_out // count + (index < n_out % count) for index in range(count)]
 
 
-@kernel
-def _convolve(a, rows, w, n_rows, n, w0, out, out_stride, n_out, init, init_stride, lanes):
-    count = -(-n_out // GROUP)
-    first = 0
-    for index in range(count):
-        size = n_out // count + (1 if index < n_out % count else 0)
-        o = out + first * out_stride
-        i = init + first * init_stride if init >= 0 else -1
-        t = 0
-        step = lanes * _STEPS[size - 1]
-        while t < n:
-            if size == 8:
-                _tile8(a, rows, w, n_rows, t, w0, o, out_stride, i, init_stride)
-            elif size == 4:
-                _tile4(a, rows, w, n_rows, t, w0, o, out_stride, i, init_stride)
-            elif size == 1:
-                _tile1(a, rows, w, n_rows, t, w0, o, out_stride, i, init_stride)
-            elif size == 2:
-                _tile2(a, rows, w, n_rows, t, w0, o, out_stride, i, init_stride)
-            elif size == 3:
-                _tile3(a, rows, w, n_rows, t, w0, o, out_stride, i, init_stride)
-            elif size == 5:
-                _tile5(a, rows, w, n_rows, t, w0, o, out_stride, i, init_stride)
-            elif size == 6:
-                _tile6(a, rows, w, n_rows, t, w0, o, out_stride, i, init_stride)
-            else:
-                _tile7(a, rows, w, n_rows, t, w0, o, out_stride, i, init_stride)
-            t += step
-        w0 += size * (n_rows + 1)
-        first += size
+def _emit_copy(code: Code):
+    """dst[:n] = src[:n] in whole vectors, forwards; what runs over is the present, which is written later."""
+    _, target, source, n = code.arguments
+    arena = code.pointer(0)
+    with code.loop(code.const(0), n, code.lanes) as (t, _):
+        code.store(code.load(arena, code.sum(source, t)), arena, code.sum(target, t))
+
+
+def _emit_clear(code: Code):
+    """dst[:n] = 0 in whole vectors."""
+    _, target, n = code.arguments
+    arena = code.pointer(0)
+    with code.loop(code.const(0), n, code.lanes) as (t, _):
+        code.store(code.zeros(), arena, code.sum(target, t))
+
+
+_copy, _clear = intrinsic_of(1, 3, _emit_copy), intrinsic_of(1, 2, _emit_clear)
 
 
 @kernel
-def _activate(a, w, source, target, total, p0, n, kind):
-    if kind == 1:
-        _tanh(a, w, source, target, total, p0, n)
-    elif kind == 5:
-        _leakyrelu(a, w, source, target, total, p0, n)
-    elif kind == 4:
-        _relu(a, w, source, target, total, p0, n)
-    elif kind == 0:
-        _identity(a, w, source, target, total, p0, n)
-    elif kind == 6:
-        _sigmoid(a, w, source, target, total, p0, n)
-    elif kind == 2:
-        _hardtanh(a, w, source, target, total, p0, n)
-    elif kind == 3:
-        _fasttanh(a, w, source, target, total, p0, n)
-    elif kind == 7:
-        _silu(a, w, source, target, total, p0, n)
-    elif kind == 8:
-        _hardswish(a, w, source, target, total, p0, n)
-    elif kind == 9:
-        _leakyhardtanh(a, w, source, target, total, p0, n)
-    elif kind == 10:
-        _softsign(a, w, source, target, total, p0, n)
-    elif kind == 11:
-        _softsigmoid(a, w, source, target, total, p0, n)
-    elif kind == 13:
-        _exp(a, w, source, target, total, p0, n)
+def _convolve(a, w, table, op, t, n):
+    size = table[op + 5]
+    if size == 8:
+        _tile8(a, w, table, op, t, n)
+    elif size == 4:
+        _tile4(a, w, table, op, t, n)
+    elif size == 1:
+        _tile1(a, w, table, op, t, n)
+    elif size == 2:
+        _tile2(a, w, table, op, t, n)
+    elif size == 3:
+        _tile3(a, w, table, op, t, n)
+    elif size == 6:
+        _tile6(a, w, table, op, t, n)
+    elif size == 5:
+        _tile5(a, w, table, op, t, n)
     else:
-        _elu(a, w, source, target, total, p0, n)
+        _tile7(a, w, table, op, t, n)
 
 
 @kernel
-def _advance(a, table, n):
-    """Move histories to the front of the rows that have no room for n more samples."""
+def _activate(a, w, table, op, t, n):
+    kind = table[op + 8]
+    if kind == 1:
+        _tanh(a, w, table, op, t, n)
+    elif kind == 5:
+        _leakyrelu(a, w, table, op, t, n)
+    elif kind == 4:
+        _relu(a, w, table, op, t, n)
+    elif kind == 0:
+        _identity(a, w, table, op, t, n)
+    elif kind == 6:
+        _sigmoid(a, w, table, op, t, n)
+    elif kind == 2:
+        _hardtanh(a, w, table, op, t, n)
+    elif kind == 3:
+        _fasttanh(a, w, table, op, t, n)
+    elif kind == 7:
+        _silu(a, w, table, op, t, n)
+    elif kind == 8:
+        _hardswish(a, w, table, op, t, n)
+    elif kind == 9:
+        _leakyhardtanh(a, w, table, op, t, n)
+    elif kind == 10:
+        _softsign(a, w, table, op, t, n)
+    elif kind == 11:
+        _softsigmoid(a, w, table, op, t, n)
+    elif kind == 13:
+        _exp(a, w, table, op, t, n)
+    else:
+        _elu(a, w, table, op, t, n)
+
+
+@kernel
+def _make_room(a, table, n):
+    """Move all histories to the front of their rows if n more samples don't fit."""
+    position = table[POSITION]
+    if position + n <= table[ROOM]:
+        return
     for index in range(table[N_BUFFERS]):
         at = table[BUFFERS] + index * BUFFER
-        history = table[at + HISTORY]
-        if table[at + POSITION] + n + PADDING > table[at + CAPACITY]:
-            shift = table[at + POSITION] - history
-            for channel in range(table[at + CHANNELS]):
-                row = table[at + BASE] + channel * table[at + STRIDE]
-                for k in range(row, row + history):
-                    a[k] = a[k + shift]
-            table[at + POSITION] = history
+        row, history = table[at + BASE], table[at + HISTORY]
+        for _ in range(table[at + CHANNELS]):
+            _copy(a, row, row + position, history)
+            row += table[at + STRIDE]
+    table[POSITION] = 0
 
 
 @kernel
-def _row(table, buffer, channel):
-    at = table[BUFFERS] + buffer * BUFFER
-    return table[at + BASE] + table[at + POSITION] + channel * table[at + STRIDE]
-
-
-@kernel
-def _stride(table, buffer):
-    return table[table[BUFFERS] + buffer * BUFFER + STRIDE]
-
-
-@kernel
-def _operate(a, w, table, rows, op, n, lanes):
+def _operate(a, w, table, op, t, n):
     code = table[op]
     if code == CONVOLVE:
-        first, n_rows = table[op + 1], table[op + 2]
-        for r in range(n_rows):
-            at = table[ROWS] + 3 * (first + r)
-            rows[r] = _row(table, table[at], table[at + 1]) - table[at + 2]
-        init = -1
-        init_stride = 0
-        if table[op + 6] >= 0:
-            init = _row(table, table[op + 6], table[op + 7])
-            init_stride = _stride(table, table[op + 6])
-        _convolve(a, rows, w, n_rows, n, table[op + 8], _row(table, table[op + 3], table[op + 4]),
-                  _stride(table, table[op + 3]), table[op + 5], init, init_stride, lanes)
+        _convolve(a, w, table, op, t, n)
     elif code == ACTIVATE:
-        source, target = _row(table, table[op + 1], table[op + 2]), _row(table, table[op + 3], table[op + 4])
-        s_stride, t_stride = _stride(table, table[op + 1]), _stride(table, table[op + 3])
-        total = -1
-        total_stride = 0
-        if table[op + 8] >= 0:
-            total = _row(table, table[op + 8], table[op + 9])
-            total_stride = _stride(table, table[op + 8])
-        for c in range(table[op + 5]):
-            _activate(a, w, source, target, total, table[op + 7] + 4 * c, n, table[op + 6])
-            source += s_stride
-            target += t_stride
-            total += total_stride
+        _activate(a, w, table, op, t, n)
     elif code == ZERO:
-        target, stride = _row(table, table[op + 1], table[op + 2]), _stride(table, table[op + 1])
         for c in range(table[op + 3]):
-            for t in range(target + c * stride, target + c * stride + n):
-                a[t] = 0.0
+            _clear(a, table[op + 1] + t + c * table[op + 2], n)
     elif code == AFFINE:
         for c in range(table[op + 5]):
-            _affine(a, w, _row(table, table[op + 3], table[op + 4] + c), _row(table, table[op + 1], table[op + 2] + c),
+            _affine(a, w, table[op + 3] + t + c * table[op + 4], table[op + 1] + t + c * table[op + 2],
                     table[op + 6] + 2 * c, n)
-    elif code == LSTM or code == GRU:
-        source, target = _row(table, table[op + 1], table[op + 2]), _row(table, table[op + 3], table[op + 4])
-        s_stride, t_stride = _stride(table, table[op + 1]), _stride(table, table[op + 3])
-        if code == LSTM:
-            lstm_steps(a, w, n, source, s_stride, table[op + 5], target, t_stride, table[op + 6], table[op + 7], table[op + 8])
-        else:
-            gru_steps(a, w, n, source, s_stride, table[op + 5], target, t_stride, table[op + 6], table[op + 7], table[op + 8])
+    elif code == LSTM:
+        lstm_steps(a, w, n, table[op + 1] + t, table[op + 2], table[op + 5], table[op + 3] + t, table[op + 4],
+                   table[op + 6], table[op + 7], table[op + 8])
+    elif code == GRU:
+        gru_steps(a, w, n, table[op + 1] + t, table[op + 2], table[op + 5], table[op + 3] + t, table[op + 4],
+                  table[op + 6], table[op + 7], table[op + 8])
     else:
         for c in range(table[op + 9]):
-            target = _row(table, table[op + 1], table[op + 2] + c)
-            first = _row(table, table[op + 3], table[op + 4] + c)
-            second = _row(table, table[op + 5], table[op + 6] + c)
+            target, first = table[op + 1] + t + c * table[op + 2], table[op + 3] + t + c * table[op + 4]
+            second, third = table[op + 5] + t + c * table[op + 6], table[op + 7] + t + c * table[op + 8]
             if code == MULTIPLY:
-                _multiply(a, target, first, second, second, n)
+                _multiply(a, target, first, second, third, n)
             elif code == ADD:
-                _add(a, target, first, second, second, n)
+                _add(a, target, first, second, third, n)
             elif code == DIVIDE:
-                _divide(a, target, first, second, second, n)
+                _divide(a, target, first, second, third, n)
             elif code == MODULATE:
-                _modulate(a, target, first, second, _row(table, table[op + 7], table[op + 8] + c), n)
+                _modulate(a, target, first, second, third, n)
             else:
-                _blend(a, target, first, second, _row(table, table[op + 7], table[op + 8] + c), n)
+                _blend(a, target, first, second, third, n)
 
 
 @kernel
-def play(a, w, table, rows, settings, x, y, lanes):
+def play(a, w, table, settings, x, y):
     """Run a program over a block.
 
     Parameters
     ----------
     a, w : ndarray, float32 or float64
         Arena and packed weights.
-    table, rows : ndarray, int64
-        The program, and room for row addresses.
+    table : ndarray, int64
+        The program; its position moves on.
     settings : ndarray, float64
-        Gains, skip, and knobs.
+        Gains, skip, and knobs, which move on.
     x, y : ndarray, float64, shape (n_samples,)
         Input and output, full scale.
-    lanes : int
-        Vector length of the working type.
 
     Returns
     -------
@@ -300,28 +285,31 @@ def play(a, w, table, rows, settings, x, y, lanes):
     for t in range(len(x)):
         if not abs(x[t]) <= LEVEL_LIMIT:
             return t
-    n_knobs = table[N_KNOBS]
+    n_knobs, step = table[N_KNOBS], settings[KNOB_STEP]
+    gain, back, skip = settings[INPUT_GAIN], settings[OUTPUT_GAIN], settings[SKIP]
     start = 0
     while start < len(x):
         n = min(SLAB, len(x) - start)
-        _advance(a, table, n)
-        source = _row(table, table[IN], 0)
+        _make_room(a, table, n)
+        position = table[POSITION]
+        source, out = table[IN] + position, table[OUT] + position
         for t in range(n):
-            a[source + t] = x[start + t] * settings[INPUT_GAIN]
+            a[source + t] = x[start + t] * gain
         for knob in range(n_knobs):
-            row = _row(table, table[IN], 1 + knob)
-            target, step = settings[KNOBS + n_knobs + knob], settings[KNOB_STEP]
+            row = source + (knob + 1) * table[IN_STRIDE]
+            now, target = settings[KNOBS + knob], settings[KNOBS + n_knobs + knob]
             for t in range(n):
-                settings[KNOBS + knob] += min(max(target - settings[KNOBS + knob], -step), step)
-                a[row + t] = settings[KNOBS + knob]
+                now += min(max(target - now, -step), step)
+                a[row + t] = now
+            settings[KNOBS + knob] = now
         for index in range(table[N_OPS]):
-            _operate(a, w, table, rows, table[OPS] + index * OP, n, lanes)
-        out = _row(table, table[OUT], 0)
-        for t in range(n):
-            y[start + t] = (a[out + t] + settings[SKIP] * a[source + t]) * settings[OUTPUT_GAIN]
-        for index in range(table[N_BUFFERS]):
-            at = table[BUFFERS] + index * BUFFER
-            if table[at + HISTORY] > 0:
-                table[at + POSITION] += n
+            _operate(a, w, table, table[OPS] + index * OP, position, n)
+        if skip != 0.0:
+            for t in range(n):
+                y[start + t] = (a[out + t] + skip * a[source + t]) * back
+        else:
+            for t in range(n):
+                y[start + t] = a[out + t] * back
+        table[POSITION] = position + n
         start += n
     return -1

@@ -34,9 +34,7 @@ class Program:
     weights : ndarray, float32 or float64
         Packed for the kernels; read-only.
     table : ndarray, int64
-        Header, operations, rows and buffers.
-    n_rows : int
-        Room for row addresses.
+        Header, operations, row addresses and buffers; a player copies it, because its position moves.
     recurrent : tuple of (offset, padded, initial h, initial c or None)
         Where the states of recurrent layers stand in the arena, and their values in the file.
     lanes : int
@@ -46,7 +44,6 @@ class Program:
     arena_size: int
     weights: np.ndarray
     table: np.ndarray
-    n_rows: int
     recurrent: tuple
     lanes: int
 
@@ -72,16 +69,22 @@ class Builder:
         self.lanes = LANES if self.dtype == np.float32 else LANES // 2
         self.buffers: list[tuple[int, int]] = []
         self.rows: list[tuple[int, int, int]] = []
-        self.operations: list[list[int]] = []
+        self.operations: list[list] = []
         self.weights: list[np.ndarray] = []
         self.n_weights = 0
         self.recurrent: list[tuple] = []
-        self.most_rows = 1
+        self.shared: dict[tuple[str, int], Rows] = {}
 
     def buffer(self, channels: int, history: int = 0) -> Rows:
         """New channels with a history."""
         self.buffers.append((channels, history))
         return Rows(len(self.buffers) - 1, 0, channels)
+
+    def scratch(self, role: str, channels: int) -> Rows:
+        """Channels that are read before the next layer writes them again: shared, so that they stay in the cache."""
+        if (role, channels) not in self.shared:
+            self.shared[role, channels] = self.buffer(channels)
+        return self.shared[role, channels]
 
     def numbers(self, values) -> int:
         """Pack some weights; returns where they stand."""
@@ -90,9 +93,9 @@ class Builder:
         self.n_weights += len(values)
         return self.n_weights - len(values)
 
-    def operation(self, *fields: int) -> None:
-        """Append one operation."""
-        self.operations.append([*fields] + [0] * (k.OP - len(fields)))
+    def operation(self, *fields) -> None:
+        """Append one operation; Rows among the fields become address and stride, None stands for no rows."""
+        self.operations.append([*fields])
 
     def convolve(self, parts, bias, target: Rows, start: Rows | None = None) -> None:
         """target = bias + start + all parts, each (weight (out, in, K), rows, dilation)."""
@@ -105,14 +108,12 @@ class Builder:
                     columns.append(weight[:, channel, tap])
         matrix = np.array(columns).reshape(len(columns), target.count)
         bias = np.zeros(target.count) if bias is None else bias
-        packed, done = [], 0
+        done = 0
         for size in k.groups_of(target.count):
-            packed += [bias[done:done + size], matrix[:, done:done + size].ravel()]
+            packed = np.concatenate([bias[done:done + size], matrix[:, done:done + size].ravel()])
+            self.operation(k.CONVOLVE, first_row, len(columns), target.part(done, size), size,
+                           None if start is None else start.part(done, size), self.numbers(packed))
             done += size
-        self.most_rows = max(self.most_rows, len(columns))
-        self.operation(k.CONVOLVE, first_row, len(columns), target.buffer, target.first, target.count,
-                       -1 if start is None else start.buffer, 0 if start is None else start.first,
-                       self.numbers(np.concatenate(packed)))
 
     def grouped(self, layer: Convolution, source: Rows, target: Rows, start: Rows | None = None) -> None:
         """One convolution with its groups."""
@@ -125,25 +126,21 @@ class Builder:
 
     def activate(self, layer: Activation, source: Rows, target: Rows, total: Rows | None = None) -> None:
         """target = f(source), and total += target."""
-        self.operation(k.ACTIVATE, source.buffer, source.first, target.buffer, target.first, source.count, layer.code,
-                       self.numbers(layer.rows(source.count)), -1 if total is None else total.buffer,
-                       0 if total is None else total.first)
+        self.operation(k.ACTIVATE, source, target, total, source.count, layer.code, self.numbers(layer.rows(source.count)))
 
     def combine(self, code: int, target: Rows, first: Rows, second: Rows, third: Rows | None = None) -> None:
         """One of multiply, add, modulate (first * second + third) and blend."""
-        third = second if third is None else third
-        self.operation(code, target.buffer, target.first, first.buffer, first.first, second.buffer, second.first,
-                       third.buffer, third.first, target.count)
+        self.operation(code, target, first, second, second if third is None else third, target.count)
 
     def zero(self, target: Rows) -> None:
         """target = 0."""
-        self.operation(k.ZERO, target.buffer, target.first, target.count)
+        self.operation(k.ZERO, target, target.count)
 
     def film(self, film: Film | None, values: Rows, condition: Rows, target: Rows | None = None) -> Rows:
         """target = scale(c) values + shift(c); in place without a target; does nothing without a FiLM."""
         if film is None:
             return values
-        both = self.buffer(film.convolution.n_out)
+        both = self.scratch("film", film.convolution.n_out)
         self.grouped(film.convolution, condition, both)
         target = values if target is None else target
         if film.shift:
@@ -168,7 +165,7 @@ class Builder:
                 case Affine():
                     target = self.buffer(source.count, history)
                     packed = self.numbers(np.column_stack([layer.scale, layer.shift]))
-                    self.operation(k.AFFINE, source.buffer, source.first, target.buffer, target.first, source.count, packed)
+                    self.operation(k.AFFINE, source, target, source.count, packed)
                 case Softmax():
                     target = self.buffer(source.count, history)
                     powers, total = self.buffer(source.count), self.buffer(source.count)
@@ -190,8 +187,7 @@ class Builder:
         is_lstm = isinstance(layer, Lstm)
         packed = pack_lstm(layer, self.lanes) if is_lstm else pack_gru(layer, self.lanes)
         padded = -(-hidden // self.lanes) * self.lanes
-        self.operation(k.LSTM if is_lstm else k.GRU, source.buffer, source.first, target.buffer, target.first, n_in,
-                       len(self.recurrent), hidden, self.numbers(packed))
+        self.operation(k.LSTM if is_lstm else k.GRU, source, target, n_in, len(self.recurrent), hidden, self.numbers(packed))
         self.recurrent.append((padded, layer.h0, layer.c0 if is_lstm else None))
 
     def _window(self, layer: Window, source: Rows, history: int) -> Rows:
@@ -261,8 +257,8 @@ class Builder:
         source = y
         if pre is not None:
             source = self.film(pre, y, c, self.buffer(y.count, layer.convolution.memory))
-        z = self.buffer(layer.convolution.n_out)
-        mixed = c if mix_pre is None else self.film(mix_pre, c, c, self.buffer(c.count))
+        z = self.scratch("z", layer.convolution.n_out)
+        mixed = c if mix_pre is None else self.film(mix_pre, c, c, self.scratch("mixed", c.count))
         plain_mix = post is None and mix_post is None and layer.convolution.groups == layer.mixin.groups == 1
         if plain_mix:
             self.convolve([(layer.convolution.weight, source, layer.convolution.dilation),
@@ -273,13 +269,13 @@ class Builder:
             if mix_post is None:
                 self.grouped(layer.mixin, mixed, z, z)
             else:
-                mix = self.buffer(z.count)
+                mix = self.scratch("mix", z.count)
                 self.grouped(layer.mixin, mixed, mix)
                 self.film(mix_post, mix, c)
                 self.combine(k.ADD, z, z, mix)
         self.film(act_pre, z, c)
         top = z.part(0, layer.width)
-        a = self.buffer(layer.width)
+        a = self.scratch("a", layer.width)
         direct = layer.gating == "none" and act_post is None and layer.head1x1 is None
         if fresh and (direct or layer.head1x1 is None):
             self.zero(total)
@@ -298,7 +294,7 @@ class Builder:
         elif head_post is None:
             self.grouped(layer.head1x1, a, total, None if fresh else total)
         else:
-            share = self.buffer(total.count)
+            share = self.scratch("share", total.count)
             self.grouped(layer.head1x1, a, share)
             if fresh:
                 self.zero(total)
@@ -319,11 +315,13 @@ class Builder:
 
     def finish(self, source: Rows, result: Rows, n_knobs: int) -> Program:
         """Lay out the arena and the tables."""
-        at, table = PADDING, []
+        moved = sum(channels * history for channels, history in self.buffers)
+        # room for one slab, and for more where histories are long, so that few numbers move for each sample
+        room = max(k.SLAB, moved // sum(channels for channels, _ in self.buffers))
+        at, places = PADDING, []
         for channels, history in self.buffers:
-            capacity = history + (max(history, k.SLAB) if history else k.SLAB) + PADDING
-            stride = (capacity // 16 | 1) * 16 + 16  # odd multiples of a cache line: rows don't share cache sets
-            table.append((at, stride, channels, history, history, capacity))
+            stride = ((history + room + PADDING) // 16 | 1) * 16 + 16  # odd multiples of a cache line share no cache sets
+            places.append((at, stride))
             at += channels * stride
         recurrent = []
         for padded, h0, c0 in self.recurrent:
@@ -332,21 +330,38 @@ class Builder:
         if at > MAX_ARENA:
             raise ModelFileError(f"the net needs {at} numbers of memory", place=Place(self.model.path),
                                  mend=f"At most {MAX_ARENA} are held; the file is damaged.")
-        for operation in self.operations:
-            if operation[0] in (k.LSTM, k.GRU):
-                operation[6] = recurrent[operation[6]][0]
+
+        def address(rows: Rows | None) -> tuple[int, int]:
+            """Where the present of the first channel stands while the position is 0, and the way to the next channel."""
+            if rows is None:
+                return -1, 0
+            base, stride = places[rows.buffer]
+            return base + self.buffers[rows.buffer][1] + rows.first * stride, stride
+
+        operations = np.zeros((len(self.operations), k.OP), dtype=np.int64)
+        rows_at = k.HEADER + operations.size
+        for index, fields in enumerate(self.operations):
+            flat = []
+            for field in fields:
+                flat += address(field) if field is None or isinstance(field, Rows) else [field]
+            if flat[0] == k.CONVOLVE:
+                flat[1] += rows_at
+            elif flat[0] in (k.LSTM, k.GRU):
+                flat[6] = recurrent[flat[6]][0]
+            operations[index, :len(flat)] = flat
+        rows = np.array([address(Rows(buffer, channel, 1))[0] - delay for buffer, channel, delay in self.rows], dtype=np.int64)
+        moving = [(*place, channels, history) for place, (channels, history) in zip(places, self.buffers) if history]
+        buffers = np.array(moving, dtype=np.int64).ravel()
         header = np.zeros(k.HEADER, dtype=np.int64)
-        operations = np.array(self.operations, dtype=np.int64).ravel()
-        rows = np.array(self.rows, dtype=np.int64).ravel()
-        buffers = np.array(table, dtype=np.int64).ravel()
-        header[k.N_OPS], header[k.OPS] = len(self.operations), k.HEADER
-        header[k.ROWS] = k.HEADER + len(operations)
-        header[k.N_BUFFERS], header[k.BUFFERS] = len(table), header[k.ROWS] + len(rows)
-        header[k.IN], header[k.OUT], header[k.N_KNOBS] = source.buffer, result.buffer, n_knobs
+        header[k.N_OPS], header[k.OPS] = len(operations), k.HEADER
+        header[k.N_BUFFERS], header[k.BUFFERS] = len(moving), rows_at + len(rows)
+        header[k.POSITION], header[k.ROOM] = 0, room
+        header[k.IN], header[k.IN_STRIDE] = address(source)
+        header[k.OUT], header[k.N_KNOBS] = address(result)[0], n_knobs
         weights = np.concatenate(self.weights).astype(self.dtype)
-        joined = np.concatenate([header, operations, rows, buffers])
-        weights.flags.writeable = joined.flags.writeable = False
-        return Program(at + PADDING, weights, joined, self.most_rows, tuple(recurrent), self.lanes)
+        table = np.concatenate([header, operations.ravel(), rows, buffers])
+        weights.flags.writeable = table.flags.writeable = False
+        return Program(at + PADDING, weights, table, tuple(recurrent), self.lanes)
 
 
 def build_program(model: Model, dtype) -> Program:

@@ -106,7 +106,7 @@ class Resampled:
     --------
     >>> from validation.captures.impulse import Impulse
     >>> Resampled(Impulse([1.0], 44100.0), 48000.0).latency
-    75
+    74
     """
 
     def __init__(self, inner: Processor, sample_rate: float):

@@ -251,9 +251,11 @@ def intrinsic_of(n_arrays: int, n_integers: int, emit, lanes: int = 0):
 
 
 def _named(typer, arguments: str):
-    """`intrinsic` wants named arguments; these are counted, so three fixed spellings are enough."""
+    """`intrinsic` wants named arguments; these are counted, so a few fixed spellings are enough."""
     count = arguments.count(",") + 1
     return intrinsic({
+        3: lambda t, a, b, c: typer(t, a, b, c),
+        4: lambda t, a, b, c, d: typer(t, a, b, c, d),
         5: lambda t, a, b, c, d, e: typer(t, a, b, c, d, e),
         6: lambda t, a, b, c, d, e, f: typer(t, a, b, c, d, e, f),
         7: lambda t, a, b, c, d, e, f, g: typer(t, a, b, c, d, e, f, g),
