@@ -109,7 +109,7 @@ def inspect(model: str | Path | Circuit) -> Inspection | Mapping[str, object]:
     --------
     >>> seen = inspect("diode_clipper")
     >>> seen.blocks, seen.outputs
-    ((1,), ('out',))
+    ((2,), ('out',))
     """
     circuit = load(model) if isinstance(model, (str, Path)) else model
     if not isinstance(circuit, Circuit):

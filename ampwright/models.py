@@ -136,8 +136,8 @@ def adjusted(model: Circuit | Processor, settings: Mapping[str, float | str]) ->
 
     Examples
     --------
-    >>> adjusted(load("rc_lowpass"), {"r": "4k7"}).values()["r"]
-    4700.0
+    >>> adjusted(load("diode_clipper"), {"drive": "250m"}).values()["drive"]
+    0.25
     """
     positions, values = {}, {}
     known = {control.name for control in model.controls} if isinstance(model, Circuit) else set(model.controls)

@@ -141,6 +141,32 @@ def test_inspect_tells_elements_rest_and_blocks(desk, capsys):
     assert code == 0 and "100n F" in out and "Operating point" in out
 
 
+def test_response_measures_and_draws(desk, capsys):
+    code, out, err = command(capsys, "response", "rc.cir", "diode_clipper", "-o", "pictures", "--json")
+    assert code == 0, err
+    told = json.loads(out)
+    one = told["models"]["rc"]
+    f, measured, analogue = (np.array(one[name]) for name in ("frequencies", "gain", "analogue_gain"))
+    warped = 48000.0 / np.pi * np.tan(np.pi * f / 48000.0)  # the trapezoidal rule's frequency
+    assert np.allclose(measured, -10 * np.log10(1 + (2e-4 * np.pi * warped) ** 2), atol=1e-3)
+    assert np.allclose(analogue, -10 * np.log10(1 + (2e-4 * np.pi * f) ** 2), atol=1e-6)
+    assert len(told["pictures"]) == 4 and all(Path(path).read_bytes().startswith(b"\x89PNG") for path in told["pictures"].values())
+    code, out, _ = command(capsys, "response", "rc.cir")
+    assert code == 0 and "1000 Hz" in out and "-1.4" in out
+    refused(capsys, "no such file", "response", "diode_clipper", "missing.cir", "-o", "elsewhere")
+
+
+def test_demo_plays_the_rig(desk, capsys):
+    code, out, err = command(capsys, "demo", "-o", "rig", "--seconds", "0.3")
+    assert code == 0, err
+    for name in ("guitar.wav", "tube_screamer.wav", "preamp_2203.wav"):
+        assert np.max(np.abs(read_audio(f"rig/{name}").samples)) == pytest.approx(10 ** (-1 / 20), abs=1e-4) and f"rig/{name}" in out
+    assert Path("rig/rig.png").read_bytes().startswith(b"\x89PNG") and "rig/rig.png" in out
+    assert out.count("none") == 2 and "x " in out
+    Path("taken").write_text("")
+    refused(capsys, "taken|folder", "demo", "-o", "taken")
+
+
 def test_program_and_module_agree(desk):
     ran = subprocess.run([sys.executable, "-m", "ampwright", "--version"], cwd=ROOT, capture_output=True, text=True)
     assert ran.returncode == 0 and ran.stdout.startswith("ampwright ")
@@ -150,7 +176,7 @@ def test_help_names_every_command_and_is_light():
     code = "import sys; from ampwright.commands.main import run; run(['--help']); sys.exit(any(n in sys.modules for n in ('numpy', 'numba', 'scipy', 'rich.console')))"
     ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert ran.returncode == 0, "help pays for something heavy"
-    assert all(name in ran.stdout for name in ("simulate", "inspect", "library", "demo"))
+    assert all(name in ran.stdout for name in ("simulate", "inspect", "response", "library", "demo"))
 
 
 def test_import_is_light():

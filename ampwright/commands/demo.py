@@ -16,9 +16,9 @@ def demo(
     from ampwright.commands import terminal
     from ampwright.demonstration import demonstrate
 
-    terminal.say(f"Single notes, through a Tube Screamer, into a Marshall 2203 preamp; from netlists, into {output}/")
     with terminal.progress() as tell:
         shown = demonstrate(output, seconds=seconds, progress=tell)
+    terminal.say("Single notes on a guitar, through a Tube Screamer, into a Marshall 2203 preamp, solved from their netlists:")
     terminal.table("", ("stage", "settings", "level", "real time", "iterations", "worst residual", "not converged"), [
         (stage.name, " ".join(f"{name}={value:g}" for name, value in stage.settings.items()), f"{stage.peak:.3g} V peak",
          f"{stage.result.real_time_factor:.1f}x", f"{stage.result.run.mean_iterations:.2f}", f"{stage.result.run.worst_residual:.1e} V",

@@ -11,13 +11,13 @@ import sys
 import typer
 
 import ampwright
-from ampwright.commands import demo, inspect, library, simulate
+from ampwright.commands import demo, inspect, library, response, simulate
 
 app = typer.Typer(name="ampwright", add_completion=False, no_args_is_help=False, pretty_exceptions_enable=False, rich_markup_mode=None,
                   context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
                   help="From the netlist of a guitar pedal or amplifier to its sound.",
                   epilog="MODEL is the path of a netlist, or the name of a schematic that ships (ampwright library).")
-for command in (simulate.simulate, inspect.inspect, library.library, demo.demo):
+for command in (simulate.simulate, inspect.inspect, response.response, library.library, demo.demo):
     app.command()(command)
 
 _UsageError = typer.BadParameter.__base__  # typer carries click within itself or beside itself, as its version goes
