@@ -5,7 +5,7 @@ Values are shown at the present positions of the controls. Currents are positive
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Mapping, Sequence
 
@@ -18,6 +18,10 @@ from circuits.expressions import names
 from circuits.nodal.processor import NodalProcessor
 from circuits.processor import Processor
 from circuits.units import format_number
+from validation.captures.capture import Capture
+from validation.captures.chain import Chain
+from validation.captures.impulse import Impulse
+from validation.captures.load import describe
 
 UNITS = {Resistor: "ohm", Capacitor: "F", Inductor: "H"}
 
@@ -126,9 +130,15 @@ def inspect(model: str | Path | Circuit) -> Inspection | Mapping[str, object]:
 
 
 def facts(processor: Processor) -> dict[str, object]:
-    """What can be told of any Processor."""
-    return {"kind": type(processor).__name__, "sample_rate": processor.sample_rate, "latency": processor.latency,
-            "controls": tuple(processor.controls.values())}
+    """What can be told of a Processor: of a capture all that is in its file, of a chain its stages, of an impulse response its length."""
+    told: dict[str, object] = {"kind": type(processor).__name__.lower(), "sample_rate": processor.sample_rate, "latency": processor.latency}
+    if isinstance(processor, Capture):
+        told |= describe(processor)
+    elif isinstance(processor, Chain):
+        told["stages"] = [f"{name} ({type(part).__name__.lower()})" for name, part, *_ in processor.stages]
+    elif isinstance(processor, Impulse):
+        told["taps"] = len(processor.taps)
+    return {**told, "controls": tuple(replace(control, name=name) for name, control in processor.controls.items())}
 
 
 def _part(element: Element, bound: Element, circuit: Circuit) -> Part:

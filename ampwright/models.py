@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Mapping, Sequence
+from typing import Mapping
 
 from circuits.circuit import Circuit
 from circuits.errors import CircuitError, ModelFileError, Place, RateError
@@ -19,10 +19,18 @@ from circuits.rate import FACTORS, oversampled
 from circuits.units import parse_number
 from netlists.library import find, names
 from netlists.reader import read
+from validation.captures.chain import load_chain
+from validation.captures.impulse import load_impulse
+from validation.captures.load import load_capture
+from validation.captures.resampled import Resampled
 
 NETLISTS = (".cir", ".net", ".sp", ".spi", ".spice", ".ckt", ".asc", ".schx", ".txt")
-KINDS = {**dict.fromkeys(NETLISTS, "netlist")}
+KINDS = {**dict.fromkeys(NETLISTS, "netlist"), ".nam": "capture", ".aidax": "capture", ".json": "capture",
+         ".wav": "impulse response", ".flac": "impulse response", ".toml": "chain"}
+SETTINGS = {"netlist": ("input", "output", "controls", "include_paths", "strict"),
+            "capture": ("dtype", "slim", "calibrate", "normalise", "linear_oldest_first"), "impulse response": ("channel",), "chain": ()}
 ENGINES = {"nodal": NodalProcessor}
+PLAYING = ("engine", "oversample")  # settings of a stage of a chain that are for `player`
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,22 +91,20 @@ def ships(model: str | Path) -> bool:
     return not Path(model).exists() and Path(model).stem.lower().replace("-", "_") in names() and Path(model).suffix.lower() in ("", ".cir")
 
 
-def load(model: str | Path, *, input: str | None = None, output: str | None = None, controls: Sequence[str] = (),
-         include_paths: Sequence = (), strict: bool = False) -> Circuit | Processor:
-    """Read a model.
+def load(model: str | Path, *, sample_rate: float | None = None, **settings) -> Circuit | Processor:
+    """Read a model; the suffix says what it is.
 
     Parameters
     ----------
     model : str or Path
-        Path of a netlist, or the name of a schematic of the library.
-    input, output : str, optional
-        Netlists only: source that the audio drives, and node to listen to, instead of what the file says.
-    controls : sequence of str
-        Netlists only: parameters to turn, as in a ``*@ control`` line: ``"drive 0 1 taper=log"``.
-    include_paths : sequence of path-like
-        Netlists only: folders outside the netlist's own that it may include from.
-    strict : bool
-        Netlists only: refuse what is not understood instead of noting it.
+        Netlist (``.cir .net .sp ...``), neural capture (``.nam .aidax .json``), impulse response (``.wav .flac``), chain (``.toml``),
+        or the name of a schematic of the library.
+    sample_rate : float, optional
+        Hz; for an impulse response or a chain that shall play at another rate than its own. A capture keeps its own.
+    **settings
+        For a netlist: ``input`` and ``output`` (source that the audio drives, node to listen to), ``controls`` (sequence of str: parameters
+        to turn, as in a ``*@ control`` line), ``include_paths``, ``strict`` (refuse what is not understood). For a capture: ``dtype``,
+        ``slim``, ``calibrate``, ``normalise``. For an impulse response: ``channel``.
 
     Returns
     -------
@@ -107,8 +113,8 @@ def load(model: str | Path, *, input: str | None = None, output: str | None = No
 
     Raises
     ------
-    ModelFileError, NetlistError
-        If it can't be read; one line with the mend.
+    AmpwrightError
+        If it can't be read, or a setting does not go with it; one line with the mend.
 
     Examples
     --------
@@ -116,7 +122,23 @@ def load(model: str | Path, *, input: str | None = None, output: str | None = No
     'Overdrive'
     """
     source = locate(model)
-    return read(source.path, input=input, output=output, controls=controls, include_paths=include_paths, strict=strict)
+    for name in settings:
+        if name not in SETTINGS[source.kind]:
+            known = ", ".join(SETTINGS[source.kind]) or "none"
+            raise ModelFileError(f"{name!r} is no setting of a {source.kind}", place=Place(str(model)), mend=f"Its settings: {known}.")
+    if source.kind == "netlist":
+        return read(source.path, **settings)
+    if source.kind == "impulse response":
+        return load_impulse(source.path, sample_rate, **settings)
+    if source.kind == "chain":
+        return load_chain(source.path, stage, sample_rate=sample_rate)
+    return load_capture(source.path, **settings)
+
+
+def stage(model: str | Path, *, sample_rate: float, rate_strict: bool = False, **settings) -> Processor:
+    """Open one stage of a chain: a model with its settings, ready to play at the chain's rate."""
+    playing = {name: settings.pop(name) for name in PLAYING if name in settings}
+    return player(load(model, sample_rate=sample_rate, **settings), sample_rate, rate_strict=rate_strict, **playing)
 
 
 def adjusted(model: Circuit | Processor, settings: Mapping[str, float | str]) -> Circuit | Processor:
@@ -139,40 +161,44 @@ def adjusted(model: Circuit | Processor, settings: Mapping[str, float | str]) ->
     >>> adjusted(load("diode_clipper"), {"drive": "250m"}).values()["drive"]
     0.25
     """
-    positions, values = {}, {}
     known = {control.name for control in model.controls} if isinstance(model, Circuit) else set(model.controls)
-    for name, given in settings.items():
+    spelled = {name.lower(): name for name in [*(model.parameters if isinstance(model, Circuit) else ()), *known]}
+    positions, values = {}, {}
+    for given, value in settings.items():
         try:
-            number = float(given) if not isinstance(given, str) else parse_number(given)
+            number = float(value) if not isinstance(value, str) else parse_number(value)
         except ValueError:
-            raise CircuitError(f"{name}={given}: {given!r} is not a number", mend="Give a number, such as 0.7, 4k7 or 22n.") from None
-        (positions if name in known or not isinstance(model, Circuit) else values)[name] = number
+            raise CircuitError(f"{given}={value}: {value!r} is not a number", mend="Give a number, such as 0.7, 4k7 or 22n.") from None
+        name = given if given in known else spelled.get(given.lower())
+        if name is None:
+            close = get_close_matches(given.lower(), spelled, 1)
+            listed = ", ".join([*known, *(one for one in spelled.values() if "." not in one and one not in known)][:12]) or "none"
+            raise CircuitError(f"there is no control or parameter {given!r}", mend=f"Did you mean {spelled[close[0]]}?" if close else f"There are: {listed}.")
+        (positions if name in known else values)[name] = number
     if not isinstance(model, Circuit):
         model.turn(**positions)
         return model
-    for name in values:
-        if name not in model.parameters:
-            close = get_close_matches(name, [*known, *model.parameters], 1)
-            listed = ", ".join([*known, *(one for one in model.parameters if "." not in one and one not in known)][:12]) or "none"
-            raise CircuitError(f"there is no control or parameter {name!r}", mend=f"Did you mean {close[0]}?" if close else f"There are: {listed}.")
     return model.turn(**positions).with_parameters(**values)
 
 
-def player(model: Circuit | Processor, sample_rate: float, *, engine: str = "nodal", oversample: int = 1, strict: bool = False) -> Processor:
-    """Make a model ready to play.
+def player(model: Circuit | Processor, sample_rate: float, *, engine: str = "nodal", oversample: int = 1, strict: bool = False,
+           rate_strict: bool = False) -> Processor:
+    """Make a model ready to play at a sample rate.
 
     Parameters
     ----------
     model : Circuit or Processor
-        A Processor is handed back as it is.
+        A Processor that has another rate of its own is resampled around.
     sample_rate : float
-        Hz; used for a circuit only.
+        Hz.
     engine : {"nodal"}
         How a circuit is solved.
     oversample : {1, 2, 4, 8, 16}
         How many times faster than the sample rate a circuit is solved.
     strict : bool
         Raise ConvergenceError for a sample that does not converge.
+    rate_strict : bool
+        Raise RateError instead of resampling around a Processor.
 
     Raises
     ------
@@ -184,13 +210,17 @@ def player(model: Circuit | Processor, sample_rate: float, *, engine: str = "nod
     >>> player(load("rc_lowpass"), 48000.0).process([0.0, 0.0])
     array([0., 0.])
     """
-    if not isinstance(model, Circuit):
-        if oversample != 1:
-            raise RateError("only circuits can be oversampled", mend="Leave out --oversample: this model has a sample rate of its own.")
-        return model
     if engine not in ENGINES:
         raise CircuitError(f"there is no engine {engine!r}", mend=f"Engines: {', '.join(ENGINES)}.")
     if oversample not in FACTORS:
         raise RateError(f"oversampling by {oversample} is not possible", mend=f"Use one of {', '.join(map(str, FACTORS))}.")
-    make = ENGINES[engine]
-    return oversampled(lambda rate: make(model, rate, strict=strict), sample_rate, oversample)
+    if isinstance(model, Circuit):
+        make = ENGINES[engine]
+        return oversampled(lambda rate: make(model, rate, strict=strict), sample_rate, oversample)
+    if oversample != 1:
+        raise RateError("only circuits can be oversampled", mend="Leave out --oversample: this model has a sample rate of its own.")
+    if model.sample_rate == sample_rate:
+        return model
+    if rate_strict:
+        raise RateError(f"the model runs at {model.sample_rate:g} Hz, not at {sample_rate:g} Hz", mend="Play it at its own rate, or allow resampling.")
+    return Resampled(model, float(sample_rate))

@@ -1,8 +1,8 @@
 """The main job: audio into a model, sound out of it, and a report of how well it was solved.
 
 Conventions: samples are volts (one unit of a file is one volt) unless ``full_scale`` is given; then 1.0 of the file is the
-circuit's ``level`` volts on the way in and on the way out. A model that has a sample rate of its own hears the recording resampled
-to it, and its sound is resampled back. The latency of oversampling is taken out.
+circuit's ``level`` volts on the way in and on the way out; a capture takes and gives full scale. A model that has a sample rate of its
+own is resampled around. Latency is taken out.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Callable, Mapping, Sequence
 
 import numpy as np
 
-from ampwright.models import adjusted, load, player
+from ampwright.models import adjusted, load, locate, player
 from circuits.circuit import GROUND, Circuit
 from circuits.errors import CircuitError, ConvergenceError, RateError, SignalError
 from circuits.processor import Processor, Run
@@ -66,7 +66,8 @@ class Result:
 
 def simulate(model: str | Path | Circuit | Processor, samples, sample_rate: float | None = None, *, engine: str = "nodal", oversample: int = 1,
              controls: Mapping[str, float | str] | None = None, probes: Sequence[str] = (), strict: bool = False, full_scale: bool = False,
-             level: float | None = None, tail: float = 0.0, progress: Progress | None = None) -> Result:
+             level: float | None = None, tail: float = 0.0, rate_strict: bool = False,
+             settings: Mapping[str, object] | None = None, progress: Progress | None = None) -> Result:
     """Play a recording through a model.
 
     Parameters
@@ -93,6 +94,10 @@ def simulate(model: str | Path | Circuit | Processor, samples, sample_rate: floa
         Volts of a full-scale sample, instead of what the circuit says; implies ``full_scale``.
     tail : float
         Seconds of silence to play behind the recording.
+    rate_strict : bool
+        Raise RateError for a model of another sample rate, instead of resampling around it.
+    settings : mapping, optional
+        Handed to `load` if ``model`` is a path or a name.
     progress : callable, optional
         ``progress(done, text)`` with done from 0 to 1.
 
@@ -123,7 +128,10 @@ def simulate(model: str | Path | Circuit | Processor, samples, sample_rate: floa
     if level is not None and not (np.isfinite(level) and level > 0.0):
         raise SignalError(f"a level of {level:g} V makes no sense", mend="Give volts above 0.")
     if isinstance(model, (str, Path)):
-        model = load(model)
+        how = dict(settings or {})
+        if strict and locate(model).kind == "netlist":
+            how["strict"] = True
+        model = load(model, sample_rate=sample_rate, **how)
     model = adjusted(model, controls or {})
     volts = 1.0
     names: tuple[str, ...] = ("out",)
@@ -137,27 +145,22 @@ def simulate(model: str | Path | Circuit | Processor, samples, sample_rate: floa
 
     begun = perf_counter()
     tell(0.0, "preparing")
-    processor = player(model, sample_rate, engine=engine, oversample=oversample, strict=strict)
+    processor = player(model, sample_rate, engine=engine, oversample=oversample, strict=strict, rate_strict=rate_strict)
     processor.process(np.zeros(0))  # what is compiled, is compiled now
-    rate = float(processor.sample_rate)
     start_up = perf_counter() - begun
-    if rate != sample_rate:
-        notes.append(f"resampled from {sample_rate:g} Hz to the model's {rate:g} Hz and back")
+    if not isinstance(model, Circuit) and model.sample_rate != sample_rate:
+        notes.append(f"resampled from {sample_rate:g} Hz to the model's {model.sample_rate:g} Hz and back")
     channels = np.atleast_2d(heard)
-    n_samples = channels.shape[1] + int(round(tail * sample_rate))
+    silence = np.zeros(int(round(tail * sample_rate)) + processor.latency)
     played, runs, seconds = [], [], 0.0
     for number, channel in enumerate(channels):
         if number:
             processor.reset()
-        signal = channel if rate == sample_rate else resample(channel, sample_rate, rate)
-        needed = len(signal) + int(round(tail * rate)) + processor.latency
-        signal = np.concatenate([signal * volts, np.zeros(needed - len(signal))])
+        signal = np.concatenate([channel * volts, silence])
         begun = perf_counter()
         out = _play(processor, signal, lambda done: tell((number + done) / len(channels), "playing"))[:, processor.latency:]
         seconds += perf_counter() - begun
         runs.append(processor.run)
-        if rate != sample_rate:
-            out = _length(resample(out, rate, sample_rate), n_samples)
         played.append(out / volts)
     stack = np.stack(played)  # (n_channels, n_outputs, n_samples)
     shaped = [stack[0, k] if heard.ndim == 1 else np.ascontiguousarray(stack[:, k]) for k in range(stack.shape[1])]
@@ -185,12 +188,6 @@ def _recording(samples, sample_rate: float | None, notes: list[str]) -> tuple[np
 def _check_rate(sample_rate: float) -> None:
     if not (np.isfinite(sample_rate) and 1000.0 <= sample_rate <= 10e6):
         raise RateError(f"a sample rate of {sample_rate:g} Hz makes no sense for audio", mend="Give Hz from 1000 to 10 million.")
-
-
-def _length(samples: np.ndarray, n_samples: int) -> np.ndarray:
-    """Cut, or repeat the last sample: resampling there and back may gain or lose one."""
-    missing = n_samples - samples.shape[-1]
-    return samples[..., :n_samples] if missing <= 0 else np.pad(samples, ((0, 0), (0, missing)), mode="edge")
 
 
 def with_probes(circuit: Circuit, probes: Sequence[str]) -> Circuit:

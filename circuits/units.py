@@ -13,8 +13,9 @@ from __future__ import annotations
 import math
 import re
 
-_SCALES = {"t": 1e12, "g": 1e9, "meg": 1e6, "k": 1e3, "mil": 25.4e-6, "m": 1e-3,
-           "u": 1e-6, "µ": 1e-6, "μ": 1e-6, "n": 1e-9, "p": 1e-12, "f": 1e-15, "a": 1e-18}
+# powers of ten, so that 5f is the same float as 5e-15
+_POWERS = {"t": 12, "g": 9, "meg": 6, "k": 3, "m": -3, "u": -6, "µ": -6, "μ": -6, "n": -9, "p": -12, "f": -15, "a": -18, "r": 0, "": 0, "mil": 0}
+_MIL = 25.4e-6
 _NUMBER = re.compile(
     r"(?P<sign>[+-]?)(?P<whole>\d+\.?\d*|\.\d+)(?:e(?P<power>[+-]?\d+))?"
     r"(?P<scale>meg|mil|[tgkmuµμnpfar](?=\d|[^0-9]|$))?(?P<rest>\d*)(?P<unit>[a-zµμΩω°%]*)$", re.IGNORECASE)
@@ -54,8 +55,8 @@ def parse_number(text: str) -> float:
         if not scale or "." in whole or match["power"]:
             raise ValueError(f"{text!r} is not a number")
         whole = f"{whole}.{rest}"
-    number = float(f"{match['sign']}{whole}e{match['power'] or 0}")
-    return number if scale in ("", "r") else number * _SCALES[scale]
+    number = float(f"{match['sign']}{whole}e{int(match['power'] or 0) + _POWERS[scale]}")
+    return number * _MIL if scale == "mil" else number
 
 
 def format_number(value: float, digits: int = 6) -> str:

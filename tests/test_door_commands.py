@@ -289,3 +289,51 @@ def test_interrupt_leaves_no_file(desk):
     out, err = child.communicate(timeout=120)
     assert child.returncode == 130 and "interrupted" in err and "Traceback" not in err, err
     assert sorted(path.name for path in Path().iterdir()) == ["in.wav", "long.wav", "rc.cir"]
+
+
+# ---- models that are no netlists
+
+def linear_capture(path: str, taps: list[float], rate: float = 48000.0) -> None:
+    """A .nam file that is a plain filter."""
+    Path(path).write_text(json.dumps({"version": "0.5.0", "architecture": "Linear", "config": {"receptive_field": len(taps), "bias": False},
+                                      "weights": taps, "sample_rate": rate}))
+
+
+def test_simulate_an_impulse_response_and_a_capture(desk, capsys):
+    write_audio("cab.wav", np.array([0.5, 0.25, 0.125]), 48000)
+    heard = read_audio("in.wav").samples
+    expected = np.convolve(heard, [0.5, 0.25, 0.125])[:2400]
+    _, audio = simulated(capsys, "cab.wav", "in.wav")
+    assert np.allclose(audio.samples, expected, atol=1e-7)
+    linear_capture("amp.nam", [0.5, 0.25, 0.125])
+    report, audio = simulated(capsys, "amp.nam", "in.wav")
+    assert np.allclose(audio.samples, expected, atol=1e-6) and not report["notes"]
+    linear_capture("other.nam", [1.0], 44100.0)
+    report, audio = simulated(capsys, "other.nam", "in.wav")
+    assert np.allclose(audio.samples[100:-100], heard[100:-100], atol=1e-4) and "44100" in report["notes"][0]
+    refused(capsys, "44100|48000", "simulate", "other.nam", "in.wav", "-o", "no.wav", "--rate-strict")
+    refused(capsys, "slim|netlist", "simulate", "rc.cir", "in.wav", "-o", "no.wav", "--slim", "0.5")
+    refused(capsys, "--probe", "simulate", "amp.nam", "in.wav", "-o", "no.wav", "--probe", "x")
+    Path("broken.nam").write_text("{")
+    refused(capsys, "broken.nam", "simulate", "broken.nam", "in.wav", "-o", "no.wav")
+
+
+def test_simulate_a_chain_and_turn_its_stages(desk, capsys):
+    linear_capture("amp.nam", [0.5])
+    write_audio("cab.wav", np.array([0.0, 1.0]), 48000)
+    Path("rig.toml").write_text('sample_rate = 48000\n[[stage]]\nload = "rc.cir"\n[[stage]]\nload = "amp.nam"\noutput_db = 6.020599913279624\n'
+                                '[[stage]]\nload = "cab.wav"\n')
+    _, pedal = simulated(capsys, "rc.cir", "in.wav", "--set", "r=4k")
+    _, rig = simulated(capsys, "rig.toml", "in.wav", "--set", "rc.r=4k")
+    assert np.allclose(rig.samples[1:], pedal.samples[:-1], atol=1e-6)
+    seen = json.loads(command(capsys, "inspect", "rig.toml", "--json")[1])
+    assert [stage.split()[0] for stage in seen["stages"]] == ["rc", "amp", "cab"] and seen["controls"][0]["name"] == "rc.r"
+    refused(capsys, "rig.toml", "simulate", "rig.toml", "in.wav", "-o", "rig.wav", "--slim", "1")
+
+
+def test_inspect_a_capture(desk, capsys):
+    linear_capture("amp.nam", [0.5, 0.1])
+    seen = json.loads(command(capsys, "inspect", "amp.nam", "--json")[1])
+    assert seen["architecture"] == "Linear" and seen["parameters"] == 2 and seen["linear_share"] == pytest.approx(1.0, abs=1e-6)
+    code, out, _ = command(capsys, "inspect", "amp.nam")
+    assert code == 0 and "Linear" in out

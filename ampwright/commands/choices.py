@@ -7,7 +7,7 @@ from typing import Annotated, Optional
 
 import typer
 
-Model = Annotated[str, typer.Argument(metavar="MODEL", show_default=False, help="A netlist, or the name of a library schematic.")]
+Model = Annotated[str, typer.Argument(metavar="MODEL", show_default=False, help="Netlist, capture, impulse response, chain, or the name of a library schematic.")]
 Set = Annotated[Optional[list[str]], typer.Option("--set", metavar="NAME=VALUE", help="Turn a control, or set any top-level .param; may be repeated.")]
 Input = Annotated[Optional[str], typer.Option("--input", metavar="SOURCE", help="Source (or node) that the audio drives.")]
 Output = Annotated[Optional[str], typer.Option("--output", metavar="NODE", help="Node to listen to; a,b is the voltage from a to b.")]
@@ -15,17 +15,20 @@ Controls = Annotated[Optional[list[str]], typer.Option("--control", metavar="NAM
 Include = Annotated[Optional[list[Path]], typer.Option("--include-path", metavar="FOLDER", help="Folder that the netlist may include from; may be repeated.")]
 Engine = Annotated[str, typer.Option(metavar="nodal", help="How the circuit is solved.")]
 Oversample = Annotated[int, typer.Option(metavar="1|2|4|8|16", help="Solve the circuit this many times faster than the sample rate.")]
+Slim = Annotated[Optional[float], typer.Option("--slim", metavar="0..1", help="Size of a slimmable capture.")]
+Calibrate = Annotated[bool, typer.Option("--calibrate", help="Match levels by the dBu figures of a capture's file.")]
+Normalise = Annotated[bool, typer.Option("--normalise", help="Bring a capture to -18 dB by the loudness in its file.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
 
-def settings(given: list[str] | None) -> dict[str, str]:
-    """``NAME=VALUE`` texts as a mapping with lower-case names; raises typer.BadParameter for anything else."""
+def positions(given: list[str] | None) -> dict[str, str]:
+    """``NAME=VALUE`` texts as a mapping; raises typer.BadParameter for anything else."""
     pairs = {}
     for text in given or ():
-        name, sign, value = text.partition("=")
+        name, sign, value = text.partition("=")  # names keep their case: captures have knobs called Gain
         if not (sign and name.strip() and value.strip()):
             raise typer.BadParameter(f"--set {text} is not NAME=VALUE; write for instance --set drive=0.7")
-        pairs[name.strip().lower()] = value.strip()
+        pairs[name.strip()] = value.strip()
     return pairs
 
 
@@ -40,10 +43,15 @@ def declarations(given: list[str] | None) -> list[str]:
     return found
 
 
-def opened(model: str, *, input=None, output=None, control=None, include=None, set=None, strict=False):
-    """Load a model with the options above."""
+def given(*, control: list[str] | None = None, **options) -> dict[str, object]:
+    """The options that were given, as settings for `ampwright.load`; the others are left out, so that each kind of model knows its own."""
+    chosen = {name: value for name, value in options.items() if value not in (None, False, [])}
+    return {**chosen, "controls": declarations(control)} if control else chosen
+
+
+def opened(model: str, *, set: list[str] | None = None, sample_rate: float | None = None, **options):
+    """Load a model with the options above, its controls set."""
     from ampwright.models import adjusted, load
 
-    given = settings(set)
-    loaded = load(model, input=input, output=output, controls=declarations(control), include_paths=include or (), strict=strict)
-    return adjusted(loaded, given)
+    where = positions(set)
+    return adjusted(load(model, sample_rate=sample_rate, **given(**options)), where)

@@ -20,7 +20,7 @@ def inspect(
     from ampwright import inspection
     from ampwright.commands import terminal
 
-    seen = inspection.inspect(choices.opened(model, input=input, output=output, control=control, include=include_path, set=set))
+    seen = inspection.inspect(choices.opened(model, input=input, output=output, control=control, include_paths=include_path, set=set))
     if json:
         terminal.print_json(seen)
     elif isinstance(seen, inspection.Inspection):

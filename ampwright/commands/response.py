@@ -29,7 +29,7 @@ def response(
     from ampwright.commands import terminal
     from circuits.circuit import Circuit
 
-    loaded = [choices.opened(model, input=input, output=output, control=control, include=include_path, set=set) for model in models]
+    loaded = [choices.opened(model, input=input, output=output, control=control, sample_rate=rate, include_paths=include_path, set=set) for model in models]
     with terminal.progress(not json) as tell:
         found = responses.response(loaded, sample_rate=rate, level=level, engine=engine, oversample=oversample, progress=tell)
     pictures = responses.draw(found, out) if out is not None else {}

@@ -31,6 +31,10 @@ def simulate(
     output: choices.Output = None,
     control: choices.Controls = None,
     include_path: choices.Include = None,
+    slim: choices.Slim = None,
+    calibrate: choices.Calibrate = False,
+    normalise: choices.Normalise = False,
+    rate_strict: Annotated[bool, typer.Option("--rate-strict", help="Refuse to resample around a model of another sample rate.")] = False,
     json: choices.Json = False,
 ) -> None:
     """Play a recording through a model."""
@@ -39,10 +43,10 @@ def simulate(
     from ampwright.commands.recordings import destinations, write_all
 
     files = destinations(out, recording, probe or [], subtype)
-    loaded = choices.opened(model, input=input, output=output, control=control, include=include_path, set=set, strict=strict)
+    how = choices.given(input=input, output=output, control=control, include_paths=include_path, slim=slim, calibrate=calibrate, normalise=normalise)
     with terminal.progress(not json) as tell:
-        result = simulation.simulate(loaded, recording, rate, engine=engine, oversample=oversample, probes=probe or (), strict=strict,
-                                     full_scale=full_scale, level=level, tail=tail, progress=tell)
+        result = simulation.simulate(model, recording, rate, engine=engine, oversample=oversample, controls=choices.positions(set), probes=probe or (),
+                                     strict=strict, full_scale=full_scale, level=level, tail=tail, rate_strict=rate_strict, settings=how, progress=tell)
     signals = dict(zip(files, [result.samples, *(result.probes[name] for name in list(result.probes)[len(result.probes) - len(files) + 1:])]))
     gains = write_all(signals, result.sample_rate, subtype=subtype, peak=peak)
     report(result, gains, model=model, engine=engine, oversample=oversample, json=json, unit="" if full_scale or level else " V")
