@@ -9,11 +9,12 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Mapping, Sequence
 
-from ampwright.models import load
+from ampwright.models import ENGINES, load
 from circuits.circuit import EXPRESSION_TYPES, Card, Circuit, Element
 from circuits.controls import Control
 from circuits.elements import (BehaviouralCurrent, BehaviouralVoltage, Capacitor, Coupling, CurrentSource, Device, Inductor, Resistor,
                                VoltageSource)
+from circuits.errors import CircuitError
 from circuits.expressions import names
 from circuits.nodal.processor import NodalProcessor
 from circuits.processor import Processor
@@ -22,7 +23,9 @@ from validation.captures.capture import Capture
 from validation.captures.chain import Chain
 from validation.captures.impulse import Impulse
 from validation.captures.load import describe
+from wdf.tree import Tree, derive
 
+RATE = 48000.0  # Hz: resistances of the tree belong to a rate
 UNITS = {Resistor: "ohm", Capacitor: "F", Inductor: "H"}
 
 
@@ -37,6 +40,20 @@ class Part:
     follows: tuple[str, ...]
     line: int
     path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """An adaptor of the Wave Digital Filter: how deep below the root, its form, its port resistance (ohms, NaN at a root), and its leaves.
+
+    A leaf is (port, role, port resistance); nonlinear ports have NaN.
+    """
+
+    name: str
+    depth: int
+    form: str
+    resistance: float
+    leaves: tuple[tuple[str, str, float], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +89,8 @@ class Inspection:
         Capacitors and inductors (and charges) that remember.
     notes : tuple of str
         What the reader skipped or assumed.
+    tree : tuple of Branch
+        With ``engine="wdf"``: the adaptors, each followed by those below it.
     """
 
     title: str
@@ -90,15 +109,18 @@ class Inspection:
     blocks: tuple[int, ...]
     states: int
     notes: tuple[str, ...]
+    tree: tuple[Branch, ...] = ()
 
 
-def inspect(model: str | Path | Circuit) -> Inspection | Mapping[str, object]:
+def inspect(model: str | Path | Circuit | Processor, *, engine: str = "nodal") -> Inspection | Mapping[str, object]:
     """Look into a model.
 
     Parameters
     ----------
-    model : str, Path or Circuit
-        A path, a library name, or a circuit.
+    model : str, Path, Circuit or Processor
+        A path, a library name, or what `load` gave.
+    engine : {"nodal", "wdf"}
+        With "wdf" the tree is told too.
 
     Returns
     -------
@@ -118,7 +140,9 @@ def inspect(model: str | Path | Circuit) -> Inspection | Mapping[str, object]:
     circuit = load(model) if isinstance(model, (str, Path)) else model
     if not isinstance(circuit, Circuit):
         return facts(circuit)
-    processor = NodalProcessor(circuit, 48000.0)
+    if engine not in ENGINES:
+        raise CircuitError(f"there is no engine {engine!r}", mend=f"Engines: {', '.join(ENGINES)}.")
+    processor = NodalProcessor(circuit, RATE)
     rest, plan = processor.operating_point, processor.model
     values = circuit.values()
     turned = {control.name for control in circuit.controls}
@@ -126,7 +150,27 @@ def inspect(model: str | Path | Circuit) -> Inspection | Mapping[str, object]:
         circuit.title, circuit.path, circuit.input, circuit.outputs, circuit.level, circuit.controls,
         {name: value for name, value in values.items() if name not in turned and "." not in name},
         tuple(_part(element, bound, circuit) for element, bound in zip(circuit.elements, circuit.bound().elements)),
-        rest.voltages, rest.currents, rest.method, rest.iterations, plan.ports, plan.block_sizes, len(plan.states), circuit.notes)
+        rest.voltages, rest.currents, rest.method, rest.iterations, plan.ports, plan.block_sizes, len(plan.states), circuit.notes,
+        branches(derive(circuit, RATE)) if engine == "wdf" else ())
+
+
+def branches(tree: Tree) -> tuple[Branch, ...]:
+    """The adaptors from the roots down.
+
+    Examples
+    --------
+    >>> [(branch.depth, branch.form) for branch in branches(derive(load("rc_lowpass"), 48000.0))][0]
+    (0, 'series')
+    """
+    above = {adaptor.part.up: adaptor for adaptor in tree.adaptors if adaptor.part.up}
+    found: list[Branch] = []
+    waiting = [(adaptor, 0) for adaptor in reversed(tree.roots)]
+    while waiting:
+        adaptor, depth = waiting.pop()
+        leaves = tuple((edge, tree.network.edges[edge].role, float(tree.resistances.get(edge, float("nan")))) for edge in adaptor.part.leaves)
+        found.append(Branch(adaptor.part.name, depth, adaptor.form, float(adaptor.resistance), leaves))
+        waiting += [(above[edge], depth + 1) for edge in reversed(adaptor.part.children)]
+    return tuple(found)
 
 
 def facts(processor: Processor) -> dict[str, object]:

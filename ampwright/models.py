@@ -23,13 +23,14 @@ from validation.captures.chain import load_chain
 from validation.captures.impulse import load_impulse
 from validation.captures.load import load_capture
 from validation.captures.resampled import Resampled
+from wdf.processor import WdfProcessor
 
 NETLISTS = (".cir", ".net", ".sp", ".spi", ".spice", ".ckt", ".asc", ".schx", ".txt")
 KINDS = {**dict.fromkeys(NETLISTS, "netlist"), ".nam": "capture", ".aidax": "capture", ".json": "capture",
          ".wav": "impulse response", ".flac": "impulse response", ".toml": "chain"}
 SETTINGS = {"netlist": ("input", "output", "controls", "include_paths", "strict"),
             "capture": ("dtype", "slim", "calibrate", "normalise", "linear_oldest_first"), "impulse response": ("channel",), "chain": ()}
-ENGINES = {"nodal": NodalProcessor}
+ENGINES = {"nodal": NodalProcessor, "wdf": WdfProcessor}
 PLAYING = ("engine", "oversample")  # settings of a stage of a chain that are for `player`
 
 
@@ -191,7 +192,7 @@ def player(model: Circuit | Processor, sample_rate: float, *, engine: str = "nod
         A Processor that has another rate of its own is resampled around.
     sample_rate : float
         Hz.
-    engine : {"nodal"}
+    engine : {"nodal", "wdf"}
         How a circuit is solved.
     oversample : {1, 2, 4, 8, 16}
         How many times faster than the sample rate a circuit is solved.

@@ -78,7 +78,7 @@ def simulate(model: str | Path | Circuit | Processor, samples, sample_rate: floa
         Channels are played one after the other, each from rest.
     sample_rate : float, optional
         Hz; needed for arrays. For a recording: the rate to simulate at, if another than the file's.
-    engine : {"nodal"}
+    engine : {"nodal", "wdf"}
         How a circuit is solved.
     oversample : {1, 2, 4, 8, 16}
         How many times faster a circuit is solved.

@@ -13,7 +13,7 @@ Input = Annotated[Optional[str], typer.Option("--input", metavar="SOURCE", help=
 Output = Annotated[Optional[str], typer.Option("--output", metavar="NODE", help="Node to listen to; a,b is the voltage from a to b.")]
 Controls = Annotated[Optional[list[str]], typer.Option("--control", metavar="NAME[:MIN:MAX[:TAPER]]", help="Make a .param a control; may be repeated.")]
 Include = Annotated[Optional[list[Path]], typer.Option("--include-path", metavar="FOLDER", help="Folder that the netlist may include from; may be repeated.")]
-Engine = Annotated[str, typer.Option(metavar="nodal", help="How the circuit is solved.")]
+Engine = Annotated[str, typer.Option(metavar="nodal|wdf", help="How the circuit is solved: one system of equations, or a Wave Digital Filter.")]
 Oversample = Annotated[int, typer.Option(metavar="1|2|4|8|16", help="Solve the circuit this many times faster than the sample rate.")]
 Slim = Annotated[Optional[float], typer.Option("--slim", metavar="0..1", help="Size of a slimmable capture.")]
 Calibrate = Annotated[bool, typer.Option("--calibrate", help="Match levels by the dBu figures of a capture's file.")]

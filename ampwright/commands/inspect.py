@@ -10,6 +10,7 @@ SHOWN_CURRENTS = 12  # branch currents that are printed; --json gives all
 def inspect(
     model: choices.Model,
     set: choices.Set = None,
+    engine: choices.Engine = "nodal",
     input: choices.Input = None,
     output: choices.Output = None,
     control: choices.Controls = None,
@@ -20,7 +21,8 @@ def inspect(
     from ampwright import inspection
     from ampwright.commands import terminal
 
-    seen = inspection.inspect(choices.opened(model, input=input, output=output, control=control, include_paths=include_path, set=set))
+    seen = inspection.inspect(choices.opened(model, input=input, output=output, control=control, include_paths=include_path, set=set),
+                              engine=engine)
     if json:
         terminal.print_json(seen)
     elif isinstance(seen, inspection.Inspection):
@@ -55,8 +57,18 @@ def _print(seen) -> None:
             blocks.append((str(number), str(size), " ".join(seen.ports[start:start + size])))
             start += size
         terminal.table(f"Nonlinear ports: {len(seen.ports)}, solved in {len(seen.blocks)} blocks", ("block", "size", "ports"), blocks)
+    if seen.tree:
+        terminal.table("Wave Digital Filter at 48 kHz: adaptors from the root down, port resistances in ohms", ("adaptor", "form", "towards the root", "leaves"), [
+            ("  " * branch.depth + branch.name, branch.form, _ohms(branch.resistance), "  ".join(f"{port}:{_ohms(ohms) or role}" for port, role, ohms in branch.leaves))
+            for branch in seen.tree])
     for text in seen.notes:
         terminal.note(text)
+
+
+def _ohms(value: float) -> str:
+    from circuits.units import format_number
+
+    return format_number(value, 4) if value == value else ""  # NaN: nonlinear, or nothing above
 
 
 def _controls(controls) -> None:
