@@ -8,8 +8,9 @@ The sources state no range of fit for most parts; what is known stands in the so
 from __future__ import annotations
 
 import csv
-from difflib import get_close_matches
+from difflib import SequenceMatcher, get_close_matches
 from functools import cache
+from os.path import commonprefix
 from pathlib import Path
 
 from circuits.circuit import Card
@@ -89,4 +90,10 @@ def suggest(name: str, count: int = 3) -> list[str]:
     >>> suggest("1N41448")[0]
     '1n4148'
     """
-    return get_close_matches(name.strip().lower(), [*_cards(), *_aliases()], count)
+    wanted = name.strip().lower()
+    close = get_close_matches(wanted, [*_cards(), *_aliases()], 2 * count)
+
+    def unlikeness(one: str) -> tuple[float, int]:  # of two that are equally alike, the one with the same beginning
+        return -SequenceMatcher(None, one, wanted).ratio(), -len(commonprefix([one, wanted]))
+
+    return sorted(close, key=unlikeness)[:count]
