@@ -55,6 +55,25 @@ CASES = {
     "vdmos": ("M", "vdmos", 3, VDMOS, {}, DRIVE),
     "vdmos hot": ("M", "vdmos", 3, {**VDMOS, "tcvth": 0.003}, {"temp": 60.0}, DRIVE),
 }
+# tubes as behavioural sources; ngspice runs them in its default mode, where exp is exact, and all bases are kept non-negative
+SUBCIRCUITS = {
+    "triode": ["p g k", "Bp p k I = 2*pow(max(V(p,k),0)/600*ln(1+exp(600*(1/100+V(g,k)/sqrt(300+V(p,k)*V(p,k))))),1.4)/1060",
+               "R1 g 5 2k", "D1 5 k DX", "C1 g k 2.3p", "C2 g p 2.4p", "C3 p k 0.9p", ".model DX D(IS=1n)"],
+    "triode_dz": ["p g k", "Bk p k I = 2.242m*pow(ln(1+exp(3.4*(V(p,k)/103.2+V(g,k))))/3.4,1.26) - I(Vg)", "Vg g 5 0",
+                  "Bg 5 k I = 617.7u*pow(ln(1+exp(9.901*V(g,k)))/9.901,1.314) + 80.25n"],
+    "pentode": ["p s g k", "Bp p k I = 2*pow(V(s,k)/60*ln(1+exp(60*(1/11+V(g,k)/V(s,k)))),1.35)/650*atan(V(p,k)/24)",
+                "Bs s k I = pow(max(V(g,k)+V(s,k)/11,0),1.5)/4200", "R1 g 5 1k", "D1 5 k DX", ".model DX D(IS=1n)"],
+    "rectifier": ["p k", "Bp p k I = 3.21m*pow(max(V(p,k),0),1.5)"],
+}
+CASES.update({
+    "triode": ("X", "triode", 3, {"mu": 100.0, "ex": 1.4, "kg1": 1060.0, "kp": 600.0, "kvb": 300.0, "rgi": 2e3, "ccg": 2.3e-12, "cgp": 2.4e-12,
+               "ccp": 0.9e-12}, {}, [[250.0, -2.0, 0.0], [100.0, 0.0, 0.0], [50.0, 2.0, 0.0], [300.0, 1.0, 1.5], [2.0, 0.5, 0.0], [150.0, -1.5, 0.0]]),
+    "triode of Dempwolf": ("X", "triode_dz", 3, {"mu": 103.2, "g": 2.242e-3, "gamma": 1.26, "c": 3.4, "gg": 617.7e-6, "xi": 1.314, "cg": 9.901,
+                           "ig0": 80.25e-9}, {}, [[250.0, -2.0, 0.0], [100.0, 0.0, 0.0], [50.0, 2.0, 0.0], [300.0, 1.0, 1.5], [2.0, 0.5, 0.0]]),
+    "pentode": ("X", "pentode", 4, {"mu": 11.0, "ex": 1.35, "kg1": 650.0, "kg2": 4200.0, "kp": 60.0, "kvb": 24.0, "rgi": 1e3}, {},
+                [[250.0, 250.0, -13.5, 0.0], [20.0, 300.0, 0.0, 0.0], [400.0, 350.0, 5.0, 0.0], [5.0, 100.0, -5.0, 1.0]]),
+    "rectifier": ("X", "rectifier", 2, {"k": 3.21e-3}, {}, [[17.0, 0.0], [1.0, 0.5], [-100.0, 0.0]]),
+})
 FREQUENCY = 1e6
 # cases in which ngspice's own slopes are not those of its currents, so that only currents are compared (seen by differencing its currents)
 CURRENTS_ONLY = {
@@ -67,7 +86,11 @@ OPTIONS = ".options gmin=1e-30 reltol=1e-10 abstol=1e-20 vntol=1e-14 itl1=500"
 
 def deck(letter: str, kind: str, pins: int, values: dict, instance: dict, points: list) -> str:
     """All points of a case side by side; sources v<point>_<pin>; the pin in the param ``drive`` carries 1 V of AC."""
-    lines = ["golden device", OPTIONS, f".model mx {kind}({' '.join(f'{name}={value!r}' for name, value in values.items())})"]
+    if letter == "X":
+        pin_names, *body = SUBCIRCUITS[kind]
+        lines = ["golden device", OPTIONS, f".subckt mx {pin_names}", *body, ".ends"]
+    else:
+        lines = ["golden device", OPTIONS, f".model mx {kind}({' '.join(f'{name}={value!r}' for name, value in values.items())})"]
     extra = " ".join(f"{name}={value!r}" for name, value in instance.items())
     for k, point in enumerate(points):
         nodes = [f"n{k}_{pin}" for pin in range(pins)]

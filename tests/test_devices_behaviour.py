@@ -1,0 +1,134 @@
+"""Op-amps, vactrols, switches and rectifiers in small circuits: gain-bandwidth, slew, rails, time constants, smooth switching."""
+
+import numpy as np
+import pytest
+from check_devices import part, rows
+
+from circuits.circuit import Card, Circuit
+from circuits.devices.catalogue import find
+from circuits.elements import Capacitor, Device, Resistor, VoltageSource
+from circuits.nodal.processor import NodalProcessor
+from circuits.nodal.response import frequency_response
+from circuits.waveforms import Waveform
+
+RAILS = (VoltageSource("vp", ("vp", "0"), 9.0), VoltageSource("vm", ("vm", "0"), -9.0))
+
+
+def amplifier(card, gain, pins=5):
+    """Non-inverting amplifier at +-9 V."""
+    nodes = ("in", "fb", "vp", "vm", "out") if pins == 5 else ("in", "fb", "out")
+    elements = (VoltageSource("vin", ("in", "0")), *(RAILS if pins == 5 else ()), Device("x1", nodes, card),
+                Resistor("rl", ("out", "0"), 1e4), Resistor("rf", ("out", "fb"), 100.0 * (gain - 1) if gain > 1 else 1e-3),
+                Resistor("rg", ("fb", "0"), 100.0 if gain > 1 else 1e12))
+    return Circuit(elements, input="vin", outputs=("out",))
+
+
+@pytest.mark.parametrize("name", ["tl072", "jrc4558", "lm741", "lm308", "ne5532"])
+def test_gain_bandwidth(name):
+    """Closed loop at gain 101: one pole at GBW/101, as the textbook has it; the output resistance loses a part at the load."""
+    card = find(name)
+    gbw, aol = card.values["gbw"], card.values["aol"]
+    f = np.array([1.0, 100.0, gbw / 101.0, gbw / 10.0])
+    seen = frequency_response(amplifier(card, 101), f)[0]
+    load = 1.0 / (1.0 / 1e4 + 1.0 / 10.1e3)
+    open_loop = load / (load + card.values["rout"]) / (1.0 / aol + 1j * f / gbw)
+    assert seen == pytest.approx(open_loop / (1.0 + open_loop / 101.0), rel=1e-3)
+
+
+def step(circuit, height, seconds=100e-6, sample_rate=1e7):
+    processor = NodalProcessor(circuit, sample_rate)
+    out = processor.process(np.full(int(seconds * sample_rate), height))
+    assert processor.run.bad_samples == 0
+    return np.asarray(out).reshape(-1), sample_rate
+
+
+@pytest.mark.parametrize("name", ["tl072", "jrc4558", "lm741"])
+def test_slew_rate(name):
+    """A follower driven by a step of 5 V rises with its slew rate from 1 to 3 V."""
+    card = find(name)
+    slew = card.values["slew"]
+    out, rate = step(amplifier(card, 1), 5.0, 7.5 / slew, 100.0 * slew)
+    rise = (np.argmax(out > 3.0) - np.argmax(out > 1.0)) / rate
+    # tanh: at a distance of 2 V and more from the goal the stage gives all but tanh of what it can
+    assert 2.0 / rise == pytest.approx(slew * np.tanh(2.5 * 2.0 * np.pi * card.values["gbw"] / slew), rel=0.03)
+
+
+@pytest.mark.parametrize("pins", [3, 5])
+def test_rails(pins):
+    """Overdriven, the output stops at the rails less their headroom; three-pin symbols have the card's own rails."""
+    card = Card("a", "opamp", {"gbw": 3e6, "slew": 13e6, "head": 1.5, "foot": 1.0, "rout": 0.0, "vcc": 9.0, "vee": -9.0})
+    for sign, limit in ((1.0, 7.5), (-1.0, -8.0)):
+        out, _ = step(amplifier(card, 101, pins), sign * 1.0, 20e-6)
+        assert out[-1] == pytest.approx(limit, abs=0.15)
+
+
+def test_output_resistance_and_no_rail_current():
+    """Open loop at rest: half of the voltage is lost on a load equal to the output resistance."""
+    card = Card("a", "opamp", {"aol": 1e3, "rout": 75.0, "gbw": 1e6})
+    elements = (VoltageSource("vin", ("in", "0")), *RAILS, Device("x1", ("in", "0", "vp", "vm", "out"), card), Resistor("rl", ("out", "0"), 75.0))
+    gain = frequency_response(Circuit(elements, input="vin", outputs=("out",)), [1.0])[0, 0]
+    assert abs(gain) == pytest.approx(500.0, rel=1e-3)
+
+
+def test_ideal_opamp_is_a_nullor():
+    gain = frequency_response(amplifier(Card("o", "opamp_ideal"), 11), [1.0, 1e6])[0]
+    assert gain == pytest.approx([11.0, 11.0], rel=1e-12)
+
+
+def test_four_pins_are_refused():
+    with pytest.raises(ValueError, match="x1 has 4 nodes, an op-amp has 3 or 5. Pins in order: in"):
+        part("opamp", "abcd")
+
+
+def test_vactrol_time_constants():
+    """Light follows a step of LED current: up with the attack, down with the decay constant, to 1/e of what is left."""
+    card = Card("v", "ldr", {"attack": 2e-3, "decay": 40e-3, "rs": 0.0, "is": 1e-12, "n": 2.0, "rmin": 0.0, "gamma": 0.9, "rdark": 1e7})
+    elements = (VoltageSource("vin", ("in", "0")), Resistor("r1", ("in", "a"), 1e3), Device("x1", ("r", "0", "a", "0"), card),
+                VoltageSource("vr", ("q", "0"), 1.0), Resistor("r2", ("q", "r"), 1e3))
+    processor = NodalProcessor(Circuit(elements, input="vin", outputs=("r",)), 48000.0)
+    across = np.asarray(processor.process(np.concatenate([np.zeros(480), np.full(9600, 5.0), np.zeros(9600)]))).reshape(-1)
+    # back from the divider to the cell's conductance, and from there to the light
+    light = np.maximum((1.0 - across) / (across * 1e3) - 1e-7, 0.0)**(1.0 / 0.9)
+    bright = light[10000]
+    rise = np.argmax(light > bright * (1.0 - np.exp(-1.0))) - 480
+    fall = np.argmax(light[10080:] < bright * np.exp(-1.0))
+    # blended over a tenth of the reference, where attack passes into decay
+    assert rise / 48000.0 == pytest.approx(2e-3, rel=0.1) and fall / 48000.0 == pytest.approx(40e-3, rel=0.1)
+    assert across[0] > 0.99 and across[10000] < 0.35 and processor.run.bad_samples == 0
+
+
+def test_static_cell_follows_the_power_law():
+    law = part("ldr", "abcd", rs=0.0, rmin=0.0, rdark=1e15, gamma=0.8, rref=2000.0).laws[0]
+    led = law.constants
+    for current in (1e-5, 1e-3, 2e-2):
+        v = led.scale * np.log1p(current / led.saturation)
+        i_d, i_r = rows(law.law, (v, 1.0), led)[0]
+        assert i_d == pytest.approx(current, rel=1e-9) and 1.0 / i_r == pytest.approx(2000.0 * (current / 1e-3)**-0.8, rel=1e-6)
+
+
+def test_switch_ends_and_middle():
+    law = part("sw", "abcd", ron=10.0, roff=1e5, vt=2.0, vh=0.5).laws[0]
+    for control, resistance in ((1.0, 1e5), (1.5, 1e5), (2.0, 1e3), (2.5, 10.0), (9.0, 10.0)):
+        assert rows(law.law, (control, 1.0), law.constants)[0][0] == pytest.approx(1.0 / resistance, rel=1e-12)
+    turned = part("vswitch", "abcd", ron=10.0, roff=1e5, von=1.0, voff=3.0).laws[0]
+    assert rows(turned.law, (0.5, 1.0), turned.constants)[0][0] == pytest.approx(0.1)
+    assert rows(turned.law, (3.5, 1.0), turned.constants)[0][0] == pytest.approx(1e-5)
+    current = part("csw", "abcd", ron=1.0, roff=1e6, it=1e-3).laws[0]
+    assert rows(current.law, (2e-3, 1.0), current.constants)[0][0] == pytest.approx(1.0)
+
+
+def test_full_wave_rectifier_takes_turns():
+    """Two plates on one cathode: the reservoir is charged by both half-waves."""
+    card = find("5Y3GT")
+    elements = (VoltageSource("vin", ("a", "0")), VoltageSource("vb", ("b", "0"), 0.0, waveform=Waveform("sin", (0.0, -300.0, 50.0))),
+                Device("x1", ("a", "b", "k"), card), Capacitor("c1", ("k", "0"), 20e-6), Resistor("r1", ("k", "0"), 5e3))
+    time = np.arange(4800) / 48000.0
+    processor = NodalProcessor(Circuit(elements, input="vin", outputs=("k",)), 48000.0)
+    out = np.asarray(processor.process(300.0 * np.sin(2.0 * np.pi * 50.0 * time))).reshape(-1)
+    spectrum = np.abs(np.fft.rfft(out[-1920:]))  # two periods: bin 4 is 100 Hz, bin 2 is 50 Hz
+    assert out[-1] > 200.0 and spectrum[4] > 20.0 * spectrum[2] and processor.run.bad_samples == 0
+
+
+def test_two_node_rectifier_and_heaters():
+    assert len(part("rectifier", "ak").laws) == 1 and len(part("rectifier", "abk").laws) == 2
+    assert part("triode", ("p", "g", "k", "h1", "h2")).laws == part("triode", ("p", "g", "k")).laws
