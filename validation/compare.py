@@ -262,7 +262,7 @@ def _versions() -> dict[str, str]:
         try:
             result[name] = version(name)
         except PackageNotFoundError:
-            result[name] = "not installed as a package"
+            result[name] = "run from its source tree"
     return result
 
 
@@ -319,6 +319,8 @@ def compare(dry: Audio | None, target: Entry, candidates, *, mode: str = "latenc
         If dry or target can't be used, or there are no candidates.
     """
     check_mode(mode)
+    if not 0.0 < segment_length < math.inf:
+        raise SignalError(f"segments of {segment_length:g} s make no sense", mend="Give seconds above 0.")
     candidates = list(candidates)
     if not candidates:
         raise SignalError("there is nothing to compare", mend="Give at least one candidate.")

@@ -51,10 +51,10 @@ def line_styles(labels) -> dict[str, dict]:
             for k, label in enumerate(labels)}
 
 
-def _styles(comparison: Comparison) -> dict[str, dict]:
-    # by name, not by rank: the colours must not depend on who won
+def comparison_styles(comparison: Comparison) -> dict[str, dict]:
+    """Styles of target and candidates, by name and not by rank: colours must not depend on who won. Failed ones come last."""
     return {comparison.target.label: {"color": INK, "linestyle": "-", "marker": "", "label": plain(comparison.target.label)},
-            **line_styles(sorted(row.label for row in comparison.rows))}
+            **line_styles([*sorted(row.label for row in comparison.good), *sorted(row.label for row in comparison.failed)])}
 
 
 def _line(style: dict, width: float = 1.5) -> dict:
@@ -104,7 +104,7 @@ def _frequency_axis(ax, top: float):
 def plot_scores(comparison: Comparison, *, ax=None):
     """ESR of each candidate with its bootstrap interval, logarithmic."""
     ax = _axes(ax, "error-to-signal ratio (lower is better)", "", "How near is it?")
-    styles, rows = _styles(comparison), [row for row in comparison.good if row.scores["esr"] > 0.0]
+    styles, rows = comparison_styles(comparison), [row for row in comparison.good if row.scores["esr"] > 0.0]
     if not rows:
         return _empty(ax, "every candidate equals the target" if comparison.good else "no candidate could be scored")
     for place, row in enumerate(rows):
@@ -132,7 +132,7 @@ def _worst_moment(comparison: Comparison) -> int:
 
 def plot_waveform(comparison: Comparison, *, ax=None, start: float | None = None, span: float = 0.012):
     """All signals over each other for ``span`` seconds; by default where the candidates miss the target most."""
-    rate, styles = comparison.sample_rate, _styles(comparison)
+    rate, styles = comparison.sample_rate, comparison_styles(comparison)
     first = _worst_moment(comparison) if start is None else int(start * rate)
     part = slice(first, first + max(int(span * rate), 2))
     title = "Waveform where the candidates differ most" if start is None else "Waveform"
@@ -152,7 +152,7 @@ def _levels_over_time(samples: np.ndarray, size: int) -> np.ndarray:
 
 def plot_residual(comparison: Comparison, *, ax=None):
     """Level of the target and of each difference signal over time."""
-    rate, styles, reference = comparison.sample_rate, _styles(comparison), comparison.reference()
+    rate, styles, reference = comparison.sample_rate, comparison_styles(comparison), comparison.reference()
     ax = _axes(ax, "time / s", "level / dB FS", "Target and what is left of it")
     size = max(int(0.05 * rate), len(reference) // 600, 1)
     level = _levels_over_time(reference, size)
@@ -170,7 +170,7 @@ def plot_residual(comparison: Comparison, *, ax=None):
 def plot_segments(comparison: Comparison, *, ax=None):
     """ESR of each segment."""
     ax = _axes(ax, "time / s", "ESR of the segment", "Where does it fail?")
-    styles, length = _styles(comparison), comparison.segment_length
+    styles, length = comparison_styles(comparison), comparison.segment_length
     drawn = False
     for row in comparison.good:
         t = comparison.region[0] / comparison.sample_rate + (np.arange(len(row.segments)) + 0.5) * length
@@ -186,7 +186,7 @@ def plot_segments(comparison: Comparison, *, ax=None):
 def plot_levels(comparison: Comparison, *, ax=None):
     """ESR against the level of the target."""
     ax = _axes(ax, "level of the target, re its loudest frame / dB", "ESR at that level", "Loud or quiet?")
-    styles = _styles(comparison)
+    styles = comparison_styles(comparison)
     x = np.array(comparison.level_edges) + 5.0
     drawn = False
     for row in comparison.good:
@@ -210,7 +210,7 @@ def _smooth(frequencies: np.ndarray, values: np.ndarray, centres: np.ndarray, wi
 
 def plot_spectrum(comparison: Comparison, *, ax=None):
     """Long-term power spectra, smoothed to twelfths of an octave, dB re the target's strongest."""
-    rate, styles = comparison.sample_rate, _styles(comparison)
+    rate, styles = comparison.sample_rate, comparison_styles(comparison)
     ax = _frequency_axis(_axes(ax, "frequency / Hz", "power density / dB", "Spectrum"), rate / 2.0)
     centres = np.geomspace(20.0, 0.49 * rate, 400)
     size = min(16384, len(comparison.reference()))
@@ -229,7 +229,7 @@ def plot_spectrum(comparison: Comparison, *, ax=None):
 
 def plot_linear_response(comparison: Comparison, *, ax=None):
     """Frequency response from the dry recording to each signal (H1), which is the best linear approximation on this music."""
-    rate, styles = comparison.sample_rate, _styles(comparison)
+    rate, styles = comparison.sample_rate, comparison_styles(comparison)
     ax = _frequency_axis(_axes(ax, "frequency / Hz", "gain / dB", "Frequency response on this recording (best linear approximation)"), rate / 2.0)
     if comparison.dry is None:
         return _empty(ax, "no dry recording was given")
@@ -353,7 +353,7 @@ def plot_step(responses: Mapping[str, Response], *, ax=None, styles=None):
 def figures(comparison: Comparison) -> dict[str, tuple[str, object]]:
     """All pictures of a report: name to (caption, Figure)."""
     comparison = comparison.settled()
-    styles, responses = _styles(comparison), responses_of(comparison)
+    styles, responses = comparison_styles(comparison), responses_of(comparison)
     result = {
         "scores": ("ESR with 95 % bootstrap interval over segments.", plot_scores(comparison).figure),
         "waveform": ("Twelve milliseconds around the largest errors.", plot_waveform(comparison).figure),
@@ -391,6 +391,7 @@ def _save(figure, kind: str) -> bytes:
         if kind == "svg":
             FigureCanvasSVG(figure).print_svg(out, metadata={"Date": None, "Creator": "Ampwright"})
         else:
+            figure.set_dpi(160)
             FigureCanvasAgg(figure).print_png(out, metadata={"Software": "Ampwright"})
     figure.set_layout_engine("none")  # laid out once: the next format need not do it again
     return out.getvalue()

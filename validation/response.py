@@ -159,8 +159,8 @@ def measure_response(processor: Processor, *, level: float = 1.0, small: float =
     processor.reset()
 
     impulse = np.diff(step, prepend=0.0)
-    thin = max(n_step // 4000, 1)
+    thin = np.unique(np.round(np.geomspace(1.0, n_step, 400)).astype(int) - 1)  # a step is looked at on a logarithmic axis
     return Response(rate, float(level), wanted, _decibels(np.abs(transfer)), np.unwrap(np.angle(transfer)), tone,
                     _decibels(level * 10.0 ** (np.array(LEVELS) / 20.0)), np.array(amplitudes), np.array(dirt), folded, smpte,
-                    level * np.cos(theta), static_y, np.arange(n_step)[::thin] / rate, step[::thin],
+                    level * np.cos(theta), static_y, thin / rate, step[thin],
                     memory_length(impulse, rate) if np.any(impulse) else 0.0, latency)

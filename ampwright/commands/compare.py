@@ -1,0 +1,83 @@
+"""`ampwright compare DRY --target TARGET CANDIDATE... -o REPORT`: which is nearest, in what do they differ, can one hear it?"""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from ampwright.commands import choices
+
+FAILED = 3  # exit code if some candidates failed and the others were compared
+SHOWN = ("esr", "esr_a_weighted_low_passed", "multi_resolution_stft", "si_sdr", "loudness_difference")
+
+
+def compare(
+    dry: Annotated[str, typer.Argument(metavar="DRY", show_default=False, help="WAV or FLAC that the models play; or the comparison.json of a report to draw again.")],
+    candidates: Annotated[Optional[list[str]], typer.Argument(metavar="CANDIDATE...", show_default=False,
+                                                              help="[LABEL=]WHAT[@NAME=VALUE,...]: a recording, a netlist, a library name, a capture, a block.")] = None,
+    target: Annotated[Optional[str], typer.Option(metavar="TARGET", show_default=False, help="What should be reached; named as a candidate is.")] = None,
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="REPORT", help="Folder of the report.")] = Path("report"),
+    align: Annotated[str, typer.Option(metavar="none|latency|latency+gain", help="What is taken out before scoring.")] = "latency",
+    format: Annotated[str, typer.Option(metavar="html,csv,json,png", help="What the report holds.")] = "html,csv,json,png",
+    engine: choices.Engine = "nodal",
+    oversample: choices.Oversample = 1,
+    segment: Annotated[float, typer.Option(metavar="SECONDS", help="Length of the segments of intervals and tests.")] = 0.5,
+    channel: Annotated[Optional[int], typer.Option(metavar="N", help="Channel of recordings that have several, from 1.")] = None,
+    measure: Annotated[bool, typer.Option("--measure/--no-measure", help="Measure the models with tones too.")] = True,
+    seed: Annotated[int, typer.Option(metavar="N", help="Seed of the bootstrap.")] = 0,
+    json: choices.Json = False,
+) -> None:
+    """Compare recordings and models with a target; writes a report to look at and to listen to."""
+    from ampwright import comparisons
+    from ampwright.commands import terminal
+
+    formats = tuple(part.strip() for part in format.split(",") if part.strip())
+    if target is None and dry.lower().endswith(".json") and not candidates:
+        comparison = comparisons.redraw(dry, out, formats=formats)
+    else:
+        if target is None:
+            raise typer.BadParameter("there is no target; name one with --target")
+        if not candidates:
+            raise typer.BadParameter("there is nothing to compare; name at least one candidate")
+        with terminal.progress(not json) as tell:
+            comparison = comparisons.compare(dry, target, candidates, out, align=align, formats=formats, engine=engine, oversample=oversample,
+                                             segment_length=segment, channel=channel, measure=measure, seed=seed, progress=tell,
+                                             command=shlex.join(["ampwright", *sys.argv[1:]]))
+    report(comparison, out, formats, json=json)
+    if comparison.failed:
+        raise typer.Exit(FAILED)
+
+
+def report(comparison, folder: Path, formats, *, json: bool) -> None:
+    """Print the scores that the report holds, best first."""
+    from ampwright.commands import terminal
+    from validation.metrics import METRICS
+    from validation.report import figure_text
+
+    if json:
+        terminal.print_json({
+            "report": folder, "target": comparison.target.label, "sample_rate": comparison.sample_rate, "alignment": comparison.mode,
+            "candidates": [{"label": row.label, "message": row.message or None, "scores": row.scores, "scores_as_is": row.scores_as_is,
+                            "esr_interval": row.interval, "aligned": row.alignment, "real_time_factor": row.real_time_factor,
+                            "bad_samples": row.bad_samples} for row in comparison.rows],
+            "pairs": comparison.pairs, "notes": comparison.notes})
+        return
+    for text in comparison.notes:
+        terminal.note(text)
+    heads = ("candidate", *(f"{METRICS[name].label} {METRICS[name].unit}".strip() for name in SHOWN), "ESR as it came", "latency", "real time")
+    rows = []
+    for row in comparison.good:
+        latency = "" if row.alignment is None else f"{row.alignment.latency:.2f}"
+        factor = "" if row.kind != "model" else f"{row.real_time_factor:.1f}x"
+        rows.append((row.label, *(figure_text(row.scores[name]) for name in SHOWN), figure_text(row.scores_as_is["esr"]), latency, factor))
+    if rows:
+        terminal.table(f"Against {comparison.target.label}", heads, rows, right=tuple(range(1, len(heads))))
+    for row in comparison.failed:
+        terminal.note(f"{row.label}: {row.message}", "failed")
+    names = {"html": "report.html", "csv": "scores.csv", "json": "comparison.json", "png": "plots"}
+    for name in formats:
+        terminal.say(f"{folder / names[name]}")

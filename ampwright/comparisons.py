@@ -1,0 +1,212 @@
+"""Which is nearest? Recordings and models of any kind against a target, scored, tested and laid out in a report.
+
+A signal is named by text as ``[LABEL=]WHAT[@NAME=VALUE,...]``. WHAT is a recording (``.wav``, ``.flac``) or anything that `models.load`
+knows. The names ``engine`` and ``oversample`` choose how a circuit is solved, all others set controls:
+``"Screamer, 4x=tube_screamer@oversample=4,drive=0.8"``. Samples of the dry recording are volts to a circuit.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Callable, Mapping, Sequence
+
+import numpy as np
+
+from ampwright.models import adjusted, load, locate, player
+from ampwright.simulation import Progress
+from circuits.circuit import Circuit
+from circuits.errors import CircuitError, ModelFileError, SignalError
+from circuits.processor import Processor
+from validation.audio import AUDIO_SUFFIXES, Audio, read_audio
+from validation.compare import Entry
+from validation.compare import compare as compare_entries
+from validation.comparison import Comparison, read_comparison
+from validation.report import FORMATS, check_output, write_report
+
+Signal = str | Path | Circuit | Processor | Audio
+
+
+def divide(text: str) -> tuple[str, str, dict[str, str]]:
+    """Label, name and options of a signal's text.
+
+    Raises
+    ------
+    CircuitError
+        If an option is not NAME=VALUE.
+
+    Examples
+    --------
+    >>> divide("Loud=rat@drive=0.9,oversample=4")
+    ('Loud', 'rat', {'drive': '0.9', 'oversample': '4'})
+    >>> divide("captures/mine.nam")
+    ('mine.nam', 'captures/mine.nam', {})
+    """
+    if Path(text).exists():  # a file may be called anything
+        return Path(text).name, text, {}
+    label, sign, rest = text.partition("=")
+    if not sign or "@" in label:
+        label, rest = "", text
+    what, _, tail = rest.partition("@")
+    if Path(rest).exists():
+        what, tail = rest, ""
+    options = {}
+    for item in tail.split(",") if tail else ():
+        name, equals, value = item.partition("=")
+        if not (equals and name.strip() and value.strip()):
+            raise CircuitError(f"{text}: {item!r} is not NAME=VALUE", mend="Write for instance rat@drive=0.7,oversample=4.")
+        options[name.strip().lower()] = value.strip()
+    shown = Path(what).name + (f" ({tail})" if tail else "")
+    return label.strip() or shown, what, options
+
+
+def _audio(path: str | Path, channel: int | None) -> Audio:
+    audio = read_audio(path)
+    if audio.n_channels > 1 and channel is not None:
+        if not 1 <= channel <= audio.n_channels:
+            raise SignalError(f"{path} has no channel {channel}", mend=f"Choose from 1 to {audio.n_channels}.")
+        return Audio(audio.channel(channel - 1), audio.sample_rate)
+    if audio.n_channels > 1:
+        raise SignalError(f"{path} has {audio.n_channels} channels, and a comparison takes one", mend="Choose one with --channel 1.")
+    return audio
+
+
+def _digest(path: Path) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _ready(model: Circuit | Processor, sample_rate: float, settings: Mapping, engine: str, oversample: int) -> Processor:
+    settings = dict(settings)
+    engine = settings.pop("engine", engine)
+    given = settings.pop("oversample", None)
+    try:
+        oversample = int(given) if given is not None else oversample
+    except ValueError:
+        raise CircuitError(f"oversample={given} is not a whole number", mend="Use 1, 2, 4, 8 or 16.") from None
+    if not isinstance(model, Circuit):
+        oversample = 1 if given is None else oversample  # the common setting is for circuits; a capture has its own rate
+    elif not np.isfinite(sample_rate):
+        raise SignalError("a circuit needs a dry recording to be compared", mend="Give one.")
+    return player(adjusted(model, settings), sample_rate, engine=engine, oversample=oversample)
+
+
+def entry(signal: Signal, label: str = "", *, engine: str = "nodal", oversample: int = 1, controls: Mapping[str, float | str] | None = None,
+          channel: int | None = None, load: Callable[[str], Circuit | Processor] = load) -> Entry:
+    """Make an entry of a comparison; nothing is read before it is needed, so that a bad one costs only its own row.
+
+    Parameters
+    ----------
+    signal : str, Path, Circuit, Processor or Audio
+        Text as in this module's head.
+    label : str
+        Name in the report, instead of the one that follows from the text.
+    engine, oversample
+        For circuits that do not say themselves.
+    controls : mapping, optional
+        Set on the model, before the text's own options.
+    channel : int, optional
+        Which channel of a recording with several, from 1.
+    load : callable
+        Reads a model from a path or name.
+    """
+    controls = dict(controls or {})
+    if isinstance(signal, Audio):
+        return Entry(label or "recording", lambda rate: signal)
+    if not isinstance(signal, (str, Path)):
+        return Entry(label or type(signal).__name__, lambda rate: _ready(signal, rate, controls, engine, oversample))
+    own, what, options = divide(str(signal))
+    if Path(what).suffix.lower() in AUDIO_SUFFIXES:
+        digest = _digest(Path(what)) if Path(what).is_file() else ""
+        return Entry(label or own, lambda rate: _audio(what, channel), what, digest)
+    try:
+        digest = _digest(locate(what).path)
+    except ModelFileError:
+        digest = ""  # said again, with its reason, when it is loaded
+    return Entry(label or own, lambda rate: _ready(load(what), rate, {**controls, **options}, engine, oversample), str(signal), digest)
+
+
+def compare(dry: str | Path | Audio | None, target: Signal, candidates: Sequence[Signal] | Mapping[str, Signal], output: str | Path | None = None, *,
+            align: str = "latency", formats: Sequence[str] = FORMATS, engine: str = "nodal", oversample: int = 1, segment_length: float = 0.5,
+            measure: bool = True, channel: int | None = None, seed: int = 0, load: Callable[[str], Circuit | Processor] = load,
+            command: str = "", progress: Progress | None = None) -> Comparison:
+    """Compare candidates with a target, and write a report.
+
+    Parameters
+    ----------
+    dry : path, Audio or None
+        What the models play; None if all are recordings.
+    target : str, Path, Circuit, Processor or Audio
+        What should be reached.
+    candidates : sequence, or mapping of label to the same
+        Any number; one that fails keeps its row with its message.
+    output : path, optional
+        Folder of the report; none is written without it.
+    align : {"none", "latency", "latency+gain"}
+        What is taken out before scoring. Scores without any are kept beside.
+    formats : sequence of {"html", "csv", "json", "png"}
+    engine, oversample
+        For circuits.
+    segment_length : float
+        Seconds of the segments of intervals and tests.
+    measure : bool
+        Whether models are also measured with tones.
+    channel : int, optional
+        Which channel of recordings with several, from 1.
+    seed : int
+        Of the bootstrap.
+    load : callable
+        Reads a model from a path or name.
+    command : str
+        The command that repeats it, for the report.
+    progress : callable, optional
+        ``progress(done, text)``.
+
+    Returns
+    -------
+    Comparison
+
+    Raises
+    ------
+    AmpwrightError
+        If dry or target can't be used, or the report can't be written.
+
+    Examples
+    --------
+    >>> x = np.random.default_rng(1).standard_normal(9600)
+    >>> found = compare(None, Audio(x, 48000.0), {"quieter": Audio(0.9 * x, 48000.0)})
+    >>> found.rows[0].label, round(found.rows[0].scores["esr"], 6)
+    ('quieter', 0.01)
+    """
+    if output is not None:
+        check_output(output)
+    heard = dry if dry is None or isinstance(dry, Audio) else _audio(dry, channel)
+    common = {"engine": engine, "oversample": oversample, "channel": channel, "load": load}
+    named = candidates.items() if isinstance(candidates, Mapping) else [("", signal) for signal in candidates]
+    entries = [entry(signal, label, **common) for label, signal in named]
+    comparison = compare_entries(
+        heard, entry(target, "target" if isinstance(target, Audio) else "", **common), entries, mode=align, segment_length=segment_length,
+        measure=measure, rng=np.random.default_rng(seed), progress=progress, dry_label="dry" if heard is dry else Path(str(dry)).name,
+        dry_source="" if heard is dry else str(dry), settings={"engine": engine, "oversampling": str(oversample), "seed": str(seed)}, command=command)
+    if output is not None:
+        write_report(comparison, output, formats=formats)
+    return comparison
+
+
+def redraw(path: str | Path, output: str | Path, *, formats: Sequence[str] = FORMATS) -> Comparison:
+    """Write a report again from its ``comparison.json``, without rendering or scoring anything.
+
+    Raises
+    ------
+    ModelFileError, SignalError
+        If the file is damaged or the folder can't be used.
+    """
+    check_output(output)
+    comparison = read_comparison(path)
+    write_report(comparison, output, formats=formats)
+    return comparison
+
+
+def failures(comparison: Comparison) -> list[str]:
+    """One line for each candidate that failed."""
+    return [f"{row.label}: {row.message}" for row in comparison.failed]
