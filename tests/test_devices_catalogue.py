@@ -1,12 +1,13 @@
 """The catalogue of named parts: complete, sourced, in range, and found under the names that people use."""
 
 import csv
+from pathlib import Path
 
 import numpy as np
 import pytest
 from check_devices import rows
 
-from circuits.devices import catalogue
+from circuits.devices import catalogue, reference
 from circuits.devices.catalogue import find, names, suggest
 from circuits.devices.families import FAMILIES, family_of, place, unknown_parameters
 from circuits.elements import Device
@@ -89,3 +90,8 @@ def test_tubes_work_where_data_sheets_say():
     for current, point in ((1.2e-3, ("12ax7", -2.0, 250.0)), (10.5e-3, ("12au7", -8.5, 250.0)), (10e-3, ("12at7", -2.0, 250.0)),
                            (100e-3, ("el34", -13.5, 250.0, 250.0)), (48e-3, ("el84", -7.3, 250.0, 250.0)), (72e-3, ("6l6gc", -14.0, 250.0, 250.0))):
         assert plate(*point) == pytest.approx(current, rel=0.3), point
+
+
+def test_reference_page_is_in_step():
+    page = Path(__file__).resolve().parents[1] / "docs" / "devices.md"
+    assert page.read_text(encoding="utf-8") == reference.page(), "run: python -m circuits.devices.reference docs/devices.md"
