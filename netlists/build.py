@@ -19,6 +19,7 @@ from netlists.expand import GROUNDS, Scope, missing_subcircuit
 from netlists.models import current_switch, device
 from netlists.passives import capacitor, coupling, inductor, resistor
 from netlists.sources import source
+from netlists.standins import stand_in
 from netlists.statements import Condition, Global, Options, Part
 
 _MAKERS = {"r": resistor, "c": capacitor, "l": inductor, "k": coupling, "v": source, "i": source, "e": controlled, "g": controlled,
@@ -63,6 +64,8 @@ def build(deck: Deck, top: Scope, wishes: Wishes, title: str, path: str) -> Circ
 def _make(assembly: Assembly, part: Part, scope: Scope) -> None:
     cut = fields(part, scope)
     if part.letter == "x":
+        if stand_in(assembly, cut):
+            return
         name = cut.words[-1].lower if cut.words else "?"
         raise missing_subcircuit(part, scope, name)
     maker = _MAKERS.get(part.letter)

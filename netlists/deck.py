@@ -160,9 +160,10 @@ class Deck:
             if not rest or (stripped and stripped[0] not in "+*#") or stripped.startswith("*@"):
                 break
             head, rest, first = head + "\n" + line, after, first + 1
-        header = Stretch(head, stretch.path, stretch.first).lines()[0]
+        header = Stretch(head, stretch.path, stretch.first, stretch.still).lines()[0]
+        first = stretch.first if stretch.still else first
         beside = Path(stretch.path).parent if stretch.path else None
-        contents = self.gather(page(Stretch(rest, stretch.path, first), main=True), beside, Contents(header=header), main=True)
+        contents = self.gather(page(Stretch(rest, stretch.path, first, stretch.still), main=True), beside, Contents(header=header), main=True)
         self._opened[id(subcircuit)] = contents
         self._keep.append(subcircuit)  # its id must not be given to another
         return contents

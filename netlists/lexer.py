@@ -130,7 +130,7 @@ def without_comment(text: str) -> str:
     return text.rstrip()
 
 
-def logical_lines(text: str, path: str = "", first: int = 1) -> list[Line]:
+def logical_lines(text: str, path: str = "", first: int = 1, step: int = 1) -> list[Line]:
     """Cut a text into logical lines.
 
     Parameters
@@ -141,6 +141,8 @@ def logical_lines(text: str, path: str = "", first: int = 1) -> list[Line]:
         For places.
     first : int
         Line number of the first line of ``text``.
+    step : int
+        0 if all lines stand in one line of the file, as in a drawing.
 
     Returns
     -------
@@ -166,7 +168,8 @@ def logical_lines(text: str, path: str = "", first: int = 1) -> list[Line]:
             lines.append(_join(parts, path))
         parts.clear()
 
-    for number, raw in enumerate(_END_OF_LINE.split(text), first):
+    for count, raw in enumerate(_END_OF_LINE.split(text)):
+        number = first + step * count
         stripped = raw.lstrip()
         if not stripped:
             continue

@@ -52,7 +52,7 @@ def device(assembly: Assembly, fields: Fields) -> None:
 
 
 def current_switch(assembly: Assembly, fields: Fields) -> None:
-    """W: a voltage-controlled switch that looks at 1 ohm times the current of its source."""
+    """W: a switch whose control voltage is 1 ohm times the current of its source."""
     nodes = fields.nodes(2)
     if len(fields.words) < 2:
         fields.fail("needs a voltage source and a model", f"Write {fields.part.written} a b vsense model.")
@@ -61,11 +61,11 @@ def current_switch(assembly: Assembly, fields: Fields) -> None:
     fields.scope.deck.sensed.setdefault(sensor, word.span.place())
     name = fields.words.pop(0)
     found = card_of(fields, name)
-    if found.kind not in ("csw", "iswitch"):
+    if found.kind == "iswitch":  # PSpice's, in amperes where the other counts volts
+        renamed = {"ion": "von", "ioff": "voff"}
+        found = Card(found.name, "vswitch", {renamed.get(key, key): value for key, value in found.values.items()}, found.source, found.place)
+    elif found.kind != "csw":
         fields.fail(f"needs a model of type csw; {name.text} is of type {found.kind}", place=name.span.place())
-    renamed = {"it": "vt", "ih": "vh", "ion": "von", "ioff": "voff"}
-    values = {renamed.get(key, key): value for key, value in found.values.items()}
-    found = Card(found.name, {"csw": "sw", "iswitch": "vswitch"}[found.kind], values, found.source, found.place)
     node = f"{fields.name}#control"
     assembly.add(CurrentControlledVoltage(f"{fields.name}#sense", (node, "0"), sensor, 1.0, fields.place))
     assembly.add(Device(fields.name, (*nodes, node, "0"), found, _instance(assembly, fields, "w"), fields.place))
@@ -99,6 +99,10 @@ def card_of(fields: Fields, word: Word) -> Card:
     if name in _BARE:
         notes.once(f"card {name}", f"{fields.part.written}: the model {word.text} is SPICE's default", word.span.place())
         return Card(name, name, {}, "SPICE's default", word.span.place())
+    relative = standins.nearest(name)
+    if relative is not None and relative.kind in _LETTERS[fields.part.letter][2]:
+        notes.lose(f"{fields.part.written}: the model {word.text} is not defined; {relative.name.upper()} stands in", word.span.place())
+        return relative
     known: dict[str, Model] = {}
     scope = fields.scope
     while scope is not None:
@@ -153,14 +157,12 @@ def _model_value(scope: Scope, span: Span) -> Value:
 
 
 def _instance(assembly: Assembly, fields: Fields, letter: str) -> dict[str, Value]:
-    """Area, m, temp and the like; ON and OFF of switches; initial conditions are left to the operating point."""
+    """Area, m, temp and the like; initial conditions are left to the operating point."""
     values: dict[str, Value] = {}
     while fields.words:
         word = fields.words[0]
         if word.lower in ("off", "on"):
-            fields.words.pop(0)
-            if letter in "sw":
-                values["on"] = 1.0 if word.lower == "on" else 0.0
+            fields.words.pop(0)  # where to start looking for the operating point, which ours finds without
         elif "area" not in values and letter in "dqj" and (word.kind == "group" or word.text[0].isdigit() or word.text[0] == "."):
             fields.words.pop(0)
             values["area"] = fields.word_value(word)

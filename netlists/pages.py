@@ -17,15 +17,19 @@ _STRUCTURE = re.compile(r"\n[ \t]*\.(subckt|macro|ends|eom|control|endc|endl|end
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """Whole lines of a file: their text and the number of the first."""
+    """Whole lines of a file: their text and the number of the first.
+
+    ``still``: they all stand in line ``first``, as the lines of a text in a drawing do.
+    """
 
     text: str
     path: str
     first: int
+    still: bool = False
 
     def lines(self) -> list[Line]:
         """As logical lines."""
-        return logical_lines(self.text, self.path, self.first)
+        return logical_lines(self.text, self.path, self.first, 0 if self.still else 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +84,7 @@ def page(stretch: Stretch, *, main: bool) -> Page:
         For ``.subckt`` without ``.ends`` or the reverse, in the user's own deck.
     """
     text, path = "\n" + stretch.text.replace("\r\n", "\n").replace("\r", "\n"), stretch.path
-    count = _Counter(text, stretch.first - 1)
+    count = _Counter(text, stretch.first - 1, stretch.still)
     stretches: list[Stretch] = []
     subcircuits: list[Subcircuit] = []
     sections: dict[str, Stretch] = {}
@@ -93,7 +97,7 @@ def page(stretch: Stretch, *, main: bool) -> Page:
 
     def outside(stop: int) -> None:
         if stop > begin and not text[begin:stop].isspace():
-            stretches.append(Stretch(text[begin + 1:stop], path, count.line(begin + 1)))
+            stretches.append(Stretch(text[begin + 1:stop], path, count.line(begin + 1), stretch.still))
 
     while position < len(matches):
         match = matches[position]
@@ -143,7 +147,7 @@ def page(stretch: Stretch, *, main: bool) -> Page:
             section, begin = match, at
         elif word == "endl" and section is not None:
             sections[section[2].split()[0].strip("'\"").lower()] = Stretch(
-                text[section.end():at], path, count.line(section.end()))
+                text[section.end():at], path, count.line(section.end()), stretch.still)
             section, begin = None, match.end()
         if position == len(matches) and depth and not main and not flat:
             # an end is missing somewhere in this library: from here on every subcircuit reaches to the next, whatever is nested
@@ -166,8 +170,8 @@ def page(stretch: Stretch, *, main: bool) -> Page:
 class _Counter:
     """Line numbers of rising offsets, counting every character once; falling back costs a new count."""
 
-    def __init__(self, text: str, first: int):
-        self.text, self.base = text, first
+    def __init__(self, text: str, first: int, still: bool):
+        self.text, self.base, self.still = text, first, still
         self.offset, self.count = 0, 0
 
     def line(self, offset: int) -> int:
@@ -175,10 +179,10 @@ class _Counter:
             self.offset, self.count = 0, 0
         self.count += self.text.count("\n", self.offset, offset)
         self.offset = offset
-        return self.base + self.count
+        return self.base + (1 if self.still else self.count)
 
 
 def _subcircuit(text: str, match, stop: int, path: str, count: _Counter, closed: bool) -> Subcircuit:
     name = match[2].replace("(", " ").split()
     first = count.line(match.start() + 1)
-    return Subcircuit(name[0].lower() if name else "", Stretch(text[match.start() + 1:stop], path, first), closed)
+    return Subcircuit(name[0].lower() if name else "", Stretch(text[match.start() + 1:stop], path, first, count.still), closed)

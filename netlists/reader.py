@@ -12,20 +12,20 @@ from typing import Sequence
 
 from circuits.circuit import Circuit
 from circuits.errors import NetlistError, Place
+from netlists.asc import drawing_page
 from netlists.build import build, settle_temperature
 from netlists.declarations import collect
 from netlists.deck import Contents, Deck, Notes
 from netlists.expand import Scope
 from netlists.files import Files
 from netlists.lexer import MAX_BYTES, Line, Span, decode
-from netlists.pages import Stretch, page
+from netlists.pages import Page, Stretch, page
 
 _FOREIGN_FORMATS = (
     ("(kicad_sch", "a KiCad schematic", "In KiCad: Inspect > Simulator, or File > Export > Netlist > SPICE."),
     ("(export", "a KiCad board netlist", "In KiCad: File > Export > Netlist > SPICE."),
     ("EESchema", "a KiCad schematic or symbol library", "In KiCad: File > Export > Netlist > SPICE."),
     ("(kicad_symbol_lib", "a KiCad symbol library", "In KiCad: File > Export > Netlist > SPICE from the schematic that uses it."),
-    ("Version 4", "an LTspice drawing", "In LTspice: View > SPICE Netlist, and save that."),
     ("<?xml", "an XML file", "Export a SPICE netlist from the program that wrote it."),
     ("<Schematic", "a LiveSPICE drawing", "Export a SPICE netlist."),
     ("<Qucs", "a Qucs schematic", "In Qucs-S: Simulation > Save netlist."))
@@ -93,13 +93,8 @@ def read_text(text: str, *, path: str = "", folder=None, input: str | None = Non
     notes = Notes(strict)
     folder = Path(folder) if folder is not None else None
     deck = Deck(Files(folder, [Path(one) for one in include_paths]), notes)
-    title, _, body = text.replace("\r\n", "\n").replace("\r", "\n").partition("\n")
-    first = 2
-    if title.lstrip().startswith("*@"):
-        body, first = text, 1
-    elif title.strip()[:1] == "." and not title.strip().lower().startswith(".title"):
-        notes.say("the first line is the title, although it looks like a directive", Place(path, 1))
-    contents = deck.gather(page(Stretch(body, path, first), main=True), folder, Contents(), main=True)
+    found, title = _page(text, path, deck, folder)
+    contents = deck.gather(found, folder, Contents(), main=True)
     top = Scope(deck, contents)
     settle_temperature(deck, top)
     _steps(top)
@@ -108,7 +103,22 @@ def read_text(text: str, *, path: str = "", folder=None, input: str | None = Non
     top.expand()
     for missing, place in deck.missing:
         notes.lose(f"{missing!r} is not found; nothing that is used is known to need it", place)
-    return build(deck, top, wishes, title.strip().lstrip("*").strip(), path)
+    return build(deck, top, wishes, title, path)
+
+
+def _page(text: str, path: str, deck: Deck, folder: Path | None) -> tuple[Page, str]:
+    """The page of a deck or of a drawing, and its title."""
+    if text.lstrip("\ufeff \t\r\n").startswith("Version 4"):
+        found, others = drawing_page(text, path, deck.files, folder, deck.notes)
+        deck.aliases.update(others)
+        return found, Path(path).stem if path else "drawing"
+    title, _, body = text.replace("\r\n", "\n").replace("\r", "\n").partition("\n")
+    first = 2
+    if title.lstrip().startswith("*@"):
+        body, first = text, 1
+    elif title.strip()[:1] == "." and not title.strip().lower().startswith(".title"):
+        deck.notes.say("the first line is the title, although it looks like a directive", Place(path, 1))
+    return page(Stretch(body, path, first), main=True), title.strip().lstrip("*").strip()
 
 
 def _refuse_foreign(text: str, path: str) -> None:

@@ -235,10 +235,8 @@ class _Deck:
             self.models[key] = (card, self.unique("model", key, clean if clean[:1].isalpha() else f"m{clean}"))
         words = [name, *nodes, self.models[key][1]]
         for key, value in element.values.items():
-            if key == "on":
-                words.append("on" if value else "off")
-            else:  # also the area: ngspice takes a bare one behind a diode's model for the model
-                words.append(f"{key}={self.value(value)}")
+            # also the area has its name: ngspice takes a bare one behind a diode's model for the model
+            words.append(f"{key}={self.value(value)}")
         self.line(*words)
 
 

@@ -1,0 +1,308 @@
+"""LTspice drawings (``.asc``): wires, flags and symbols become the netlist that LTspice would write.
+
+A symbol is rotated first and mirrored (x to -x) afterwards; R90 takes (x, y) to (-y, x). Whatever touches a wire is connected to it, flags of one
+name are one node, flag 0 is ground. Text that starts with ``!`` is a directive; comments may hold our ``*@`` declarations.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from circuits.errors import NetlistError, Place
+from netlists.files import Files
+from netlists.pages import Page, Stretch, page
+from netlists.symbols import OPAMP, PARTIAL, STOCK, Point, Symbol, read_symbol
+
+MAX_ITEMS = 50_000      # wires, flags and symbols of a drawing
+MAX_DIAGONALS = 500     # wires that are neither horizontal nor vertical
+MAX_LEVELS = 10         # drawings inside each other
+_ODD = re.compile(r"[(){}=,;'\"\s]")
+_FILE = re.compile(r"\.(lib|sub|mod|cir|inc|txt|spi|ckt|net|subckt|model|models|bjt|dio|mos|jft)$", re.IGNORECASE)
+_ROTATED = {"0": lambda x, y: (x, y), "90": lambda x, y: (-y, x), "180": lambda x, y: (-x, -y), "270": lambda x, y: (y, -x)}
+_ORDER = ("SpiceModel", "Value", "Value2", "SpiceLine", "SpiceLine2")
+
+
+@dataclass
+class _Placed:
+    name: str
+    at: Point
+    orientation: str
+    line: int
+    attributes: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass
+class _Drawing:
+    wires: list[tuple[Point, Point]] = field(default_factory=list)
+    flags: list[tuple[Point, str, int]] = field(default_factory=list)
+    symbols: list[_Placed] = field(default_factory=list)
+    texts: list[tuple[str, int]] = field(default_factory=list)
+
+
+def transformed(point: Point, orientation: str) -> Point:
+    """A point of a symbol as the orientation (R0 ... M270) places it.
+
+    Examples
+    --------
+    >>> transformed((64, 16), "R90"), transformed((64, 16), "M90")
+    ((-16, 64), (16, 64))
+    """
+    x, y = _ROTATED[orientation[1:]](*point)
+    return (-x, y) if orientation[0] == "M" else (x, y)
+
+
+def drawing_page(text: str, path: str, files: Files, folder: Path | None, notes, level: int = 0) -> tuple[Page, dict[str, str]]:
+    """The netlist of a drawing.
+
+    Parameters
+    ----------
+    text : str
+        The drawing.
+    path : str
+        For places.
+    files : Files
+        Finds symbols and inner drawings.
+    folder : Path or None
+        Where the drawing lies.
+    notes : Notes
+        Where to tell things.
+    level : int
+        How many drawings this one is inside of.
+
+    Returns
+    -------
+    Page, dict of str to str
+        The page; and further names of nodes that bear several flags.
+
+    Raises
+    ------
+    NetlistError
+        For a damaged line, or a symbol whose pins are not known.
+    """
+    drawing = _read(text, path)
+    symbols = [_symbol(placed, files, folder, Place(path, placed.line)) for placed in drawing.symbols]
+    nets = _Nets(drawing, [point for placed, symbol in zip(drawing.symbols, symbols) for point in _pins(placed, symbol) if point is not None])
+    stretches: list[Stretch] = []
+    subcircuits: dict[str, object] = {}
+    skipped: list = []
+    sections: dict = {}
+    for placed, symbol in zip(drawing.symbols, symbols):
+        place = Place(path, placed.line)
+        if symbol.block:
+            inner = _block(placed.name, symbol, files, folder, place, notes, level)
+            for one in inner.subcircuits:
+                subcircuits.setdefault(one.name, one)
+        card, includes = _card(placed, symbol, nets, place)
+        stretches += [Stretch(line, path, placed.line, True) for line in (card, *includes) if line]
+    for body, line in drawing.texts:
+        found = page(Stretch(body, path, line, True), main=True)
+        stretches += found.stretches
+        for one in found.subcircuits:
+            subcircuits.setdefault(one.name, one)
+        skipped += found.skipped
+        sections |= found.sections
+    return Page(tuple(stretches), tuple(subcircuits.values()), sections, tuple(skipped)), nets.others
+
+
+def _read(text: str, path: str) -> _Drawing:
+    drawing = _Drawing()
+    for number, line in enumerate(text.splitlines(), 1):
+        word, _, rest = line.partition(" ")
+        try:
+            if word == "WIRE":
+                x1, y1, x2, y2 = (int(part) for part in rest.split()[:4])
+                drawing.wires.append(((x1, y1), (x2, y2)))
+            elif word == "FLAG":
+                x, y, name = rest.split(None, 2)
+                drawing.flags.append(((int(x), int(y)), _ODD.sub("_", name.strip()), number))
+            elif word == "SYMBOL":
+                name, x, y, orientation = rest.rsplit(None, 3)
+                if orientation[:1] not in ("R", "M") or orientation[1:] not in _ROTATED:
+                    raise ValueError
+                drawing.symbols.append(_Placed(name, (int(x), int(y)), orientation, number))
+            elif word == "SYMATTR" and drawing.symbols:
+                key, _, value = rest.partition(" ")
+                drawing.symbols[-1].attributes[key] = "" if value.strip() == '""' else value.strip()
+            elif word == "TEXT":
+                found = rest.split(None, 4)
+                body = found[4] if len(found) > 4 else ""
+                if body.startswith("!"):
+                    drawing.texts.append((body[1:].replace("\\n", "\n"), number))
+                elif body.startswith(";"):
+                    kept = [part for part in body[1:].split("\\n") if part.lstrip().startswith("*@")]
+                    if kept:
+                        drawing.texts.append(("\n".join(kept), number))
+        except ValueError:
+            raise NetlistError(f"this {word} line is damaged", place=Place(path, number), mend="Open and save the drawing in LTspice.") from None
+        if len(drawing.wires) + len(drawing.flags) + len(drawing.symbols) > MAX_ITEMS:
+            raise NetlistError(f"the drawing has more than {MAX_ITEMS} wires, flags and symbols", place=Place(path, number))
+    return drawing
+
+
+class _Nets:
+    """Which points are one node, and what it is called."""
+
+    def __init__(self, drawing: _Drawing, pins: list[Point]):
+        self.parent: dict = {}
+        self.names: dict = {}
+        self.others: dict[str, str] = {}
+        self.count = 0
+        self.rows = _merged([(a[1], a[0], b[0]) for a, b in drawing.wires if a[1] == b[1]])
+        self.columns = _merged([(a[0], a[1], b[1]) for a, b in drawing.wires if a[0] == b[0]])
+        diagonals = [(a, b) for a, b in drawing.wires if a[0] != b[0] and a[1] != b[1]]
+        if len(diagonals) > MAX_DIAGONALS:
+            raise NetlistError(f"the drawing has more than {MAX_DIAGONALS} slanted wires")
+        self.diagonals = diagonals
+        for a, b in drawing.wires:
+            self.join(self.touch(a), self.touch(b))
+        for point in pins:
+            self.touch(point)
+        taken: dict = {}
+        for point, name, _ in drawing.flags:
+            root = self.find(self.touch(point))
+            known = taken.setdefault(name.lower(), root)
+            self.join(known, root)
+        labels: dict = {}
+        for point, name, _ in drawing.flags:
+            labels.setdefault(self.find(point), {})[name.lower()] = name
+        for root, named in labels.items():
+            chosen = "0" if "0" in named else next(iter(named.values()))
+            self.names[root] = chosen
+            self.others.update({name: chosen.lower() for name in named if name != chosen.lower()})
+        self.used = {name.lower() for name in self.names.values()}
+
+    def find(self, item):
+        root = item
+        while self.parent.setdefault(root, root) != root:
+            root = self.parent[root]
+        while self.parent[item] != root:
+            self.parent[item], item = root, self.parent[item]
+        return root
+
+    def join(self, a, b) -> None:
+        a, b = self.find(a), self.find(b)
+        if a != b:
+            self.parent[b] = a
+
+    def touch(self, point: Point):
+        """The point, joined to every wire that it lies on."""
+        x, y = point
+        for key, lines, where in (("row", self.rows.get(y), x), ("column", self.columns.get(x), y)):
+            if lines is not None:
+                index = bisect_right(lines[0], where) - 1
+                if index >= 0 and where <= lines[1][index]:
+                    self.join(point, (key, y if key == "row" else x, index))
+        for number, ((x1, y1), (x2, y2)) in enumerate(self.diagonals):
+            if min(x1, x2) <= x <= max(x1, x2) and min(y1, y2) <= y <= max(y1, y2) and (x - x1) * (y2 - y1) == (y - y1) * (x2 - x1):
+                self.join(point, ("slanted", number, 0))
+        return point
+
+    def name(self, point: Point) -> str:
+        root = self.find(point)
+        if root not in self.names:
+            self.count += 1
+            while f"n{self.count:03d}" in self.used:
+                self.count += 1
+            self.names[root] = f"N{self.count:03d}"
+        return self.names[root]
+
+
+def _merged(lines: list[tuple[int, int, int]]) -> dict[int, tuple[list[int], list[int]]]:
+    """Overlapping wires on one line become one; for each line the sorted starts and ends."""
+    by_line: dict[int, list[tuple[int, int]]] = {}
+    for line, a, b in lines:
+        by_line.setdefault(line, []).append((min(a, b), max(a, b)))
+    merged = {}
+    for line, spans in by_line.items():
+        spans.sort()
+        starts, ends = [spans[0][0]], [spans[0][1]]
+        for start, end in spans[1:]:
+            if start <= ends[-1]:
+                ends[-1] = max(ends[-1], end)
+            else:
+                starts.append(start)
+                ends.append(end)
+        merged[line] = (starts, ends)
+    return merged
+
+
+def _symbol(placed: _Placed, files: Files, folder: Path | None, place: Place) -> Symbol:
+    """The symbol: from beside the drawing, else from LTspice's stock."""
+    parts = placed.name.replace("\\", "/").split("/")
+    base = parts[-1]
+    found = files.find(f"{base}.asy", folder, place)
+    if found is None and len(parts) > 1 and ".." not in parts and ":" not in placed.name:
+        found = files.find("/".join(parts) + ".asy", folder, place)  # LTspice's own folders, if the caller names them
+    if found is not None:
+        return read_symbol(files.read(found, place))
+    key = base.lower()
+    if key in STOCK:
+        return STOCK[key]
+    if key in PARTIAL:
+        model, pins = PARTIAL[key]
+        return Symbol(tuple(pins.get(k, (None, None)) for k in range(1, 9)), {"Prefix": "A", "SpiceModel": model})
+    if any(part.lower() in ("opamps", "opamp") for part in parts[:-1]) or placed.attributes.get("Prefix", "") == "X" and "opamp" in key:
+        return Symbol(OPAMP.pins, {"Prefix": "X", "Value": base})
+    raise NetlistError(f"the symbol {placed.name} is not known", place=place, mend=f"Put {base}.asy beside the drawing.",
+                       element=placed.attributes.get("InstName", ""))
+
+
+def _pins(placed: _Placed, symbol: Symbol) -> list[Point | None]:
+    """Where the pins are in the drawing."""
+    points: list[Point | None] = []
+    for pin in symbol.pins:
+        if pin[0] is None:
+            points.append(None)
+            continue
+        x, y = transformed(pin, placed.orientation)
+        points.append((placed.at[0] + x, placed.at[1] + y))
+    return points
+
+
+def _card(placed: _Placed, symbol: Symbol, nets: _Nets, place: Place) -> tuple[str, list[str]]:
+    """One line of the netlist, and the ``.lib`` lines that it needs."""
+    attributes = {**symbol.attributes, **placed.attributes}
+    name = _ODD.sub("_", attributes.get("InstName", ""))
+    prefix = attributes.get("Prefix", "X" if symbol.block else "")
+    if not name or not symbol.pins or prefix[:1] in ("", "@", "&"):
+        return "", []
+    letter = prefix[0]
+    if name[0].lower() != letter.lower():
+        name = f"{letter}§{name}"
+    nodes = []
+    for point in _pins(placed, symbol):
+        nodes.append("0" if point is None else nets.name(point))  # an A device's pin that the symbol does not show is grounded
+    includes = []
+    values = {key: attributes.get(key, "").replace("\\n", " ") for key in _ORDER}
+    if letter.lower() == "x":
+        if attributes.get("ModelFile"):
+            includes.append(f".lib {attributes['ModelFile']}")
+        if _FILE.search(values["SpiceModel"]):
+            includes.append(f".lib {values['SpiceModel']}")
+            values["SpiceModel"] = ""
+            if values["Value2"] and "=" not in values["Value2"].split()[0]:
+                values["Value"] = ""
+    if symbol.block:
+        values["SpiceModel"] = placed.name.replace("\\", "/").split("/")[-1]
+        values["Value"] = ""
+    text = " ".join(value for key in _ORDER if (value := values[key]))
+    return " ".join([name, *nodes, " ".join(text.split("\n"))]), includes
+
+
+def _block(name: str, symbol: Symbol, files: Files, folder: Path | None, place: Place, notes, level: int) -> Page:
+    """The drawing behind a symbol, as a subcircuit whose pins are its flags."""
+    base = name.replace("\\", "/").split("/")[-1]
+    if level >= MAX_LEVELS:
+        raise NetlistError(f"the drawing {base} contains itself, or drawings are nested more than {MAX_LEVELS} deep", place=place)
+    found = files.find(f"{base}.asc", folder, place)
+    if found is None:
+        raise NetlistError(f"the symbol {base} stands for a drawing that is not there", place=place, mend=f"Put {base}.asc beside this drawing.")
+    inner, _ = drawing_page(files.read(found, place), str(found), files, found.parent, notes, level + 1)
+    lines = [stretch.text for stretch in inner.stretches]
+    nested = [one.stretch.text + "\n.ends" for one in inner.subcircuits]
+    ports = " ".join(_ODD.sub("_", port) for port in symbol.names)
+    text = "\n".join([f".subckt {base} {ports}", *lines, *nested, ".ends"])
+    return page(Stretch(text, str(found), 1, True), main=True)
