@@ -6,6 +6,7 @@ does not have (nullors, ideal transformers, tubes) is written out in sources and
 
 from __future__ import annotations
 
+import math
 import re
 
 from circuits.circuit import EXPRESSION_TYPES, Card, Circuit, Element
@@ -78,7 +79,9 @@ class _Deck:
         head = [title if not title.startswith("*@") else title[2:].strip() or "circuit"]
         for name, value in circuit.parameters.items():
             control = next((one for one in circuit.controls if one.name == name), None)
-            text = number_text(control.value) if control else self.value(value, plain=True)
+            if control and not (isinstance(value, float) and math.isclose(value, control.value, rel_tol=1e-9)):
+                value = control.value  # it was turned; else the deck's own number is the exact one
+            text = self.value(value, plain=True)
             head.append(f".param {self.parameter(name)}={text}")
         for control in circuit.controls:
             verb = "switch" if control.switch else "control"
