@@ -3,7 +3,6 @@
 The maker of references (tests/ngspice.py) is itself tested first: its filters, its interpolation, and a circuit whose answer is known.
 """
 
-import hashlib
 import json
 import sys
 from pathlib import Path
@@ -86,9 +85,9 @@ def test_a_stored_result_comes_out_again():
 @pytest.mark.parametrize("name", NAMES)
 def test_golden_belongs_to_its_deck(name):
     output, about = load(name)
-    text = make.decks()[name].read_bytes()
-    assert about["sha256"] == hashlib.sha256(text).hexdigest(), f"the deck has changed: run {about['command']}"
-    assert about["level"] == make.drive(name, text.decode("ascii"))
+    text = make.decks()[name].read_text(encoding="ascii")
+    assert about["sha256"] == make.digest(text), f"the deck has changed: run {about['command']}"
+    assert about["level"] == make.drive(name, text)
     assert output.dtype == np.float32 and output.shape == make.notes().shape
     assert np.isfinite(output).all() and np.ptp(output) > 0.01
     assert (TESTS / "golden" / f"{name}.npz").stat().st_size < 200_000

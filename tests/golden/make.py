@@ -4,7 +4,7 @@ Run from the root of the tree: ``python tests/golden/make.py [name ...]`` (all d
 Each result is ``tests/golden/<name>.npz`` with
 
 - ``output``: float32, shape (24000,), volts at 48 kHz, band-limited to 22.5 kHz as `ngspice.render` does;
-- ``about``: JSON text with the deck's name and digest (SHA-256), level (volts of a full-scale sample), settings of its
+- ``about``: JSON text with the deck's name and digest (SHA-256 without comments), level (volts of a full-scale sample), settings of its
   ``.param`` lines, the version and options of ngspice, and the command.
 
 The input is not stored: `notes` makes it again, to the last bit but for the machine's sine. Decks are those of the library,
@@ -73,6 +73,12 @@ def drive(name: str, text: str) -> float:
     return float(level.group(1)) * LOUDER.get(name, 1.0) if level else BENCH_LEVEL
 
 
+def digest(text: str) -> str:
+    """SHA-256 of what a deck says to a simulator: its lines without the title and the comments, and with its declarations."""
+    said = [line for line in text.splitlines()[1:] if line.strip() and (not line.startswith("*") or line.startswith("*@"))]
+    return hashlib.sha256("\n".join(said).encode("ascii")).hexdigest()
+
+
 def make(name: str, path: Path) -> str:
     """Render one deck and store it; returns a line to print."""
     text = path.read_text(encoding="ascii")
@@ -82,7 +88,7 @@ def make(name: str, path: Path) -> str:
     output = ngspice.render(text, level * notes(), SAMPLE_RATE, timeout=1800.0,
                             **({} if declared else {"source": "Vin", "output": "out"}))
     version = re.search(r"ngspice-\S+", subprocess.run(["ngspice", "--version"], capture_output=True, text=True).stdout)
-    about = {"deck": path.name, "sha256": hashlib.sha256(text.encode("ascii")).hexdigest(), "level": level, "sample_rate": SAMPLE_RATE,
+    about = {"deck": path.name, "sha256": digest(text), "level": level, "sample_rate": SAMPLE_RATE,
              "settings": dict(re.findall(r"(?m)^\.param (\w+)=(\S+)$", text)), "options": ngspice.OPTIONS,
              "step": f"1/{ngspice.OVERSAMPLING} sample", "ngspice": version.group(0) if version else "unknown",
              "command": f"python tests/golden/make.py {name}"}

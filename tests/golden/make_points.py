@@ -1,10 +1,9 @@
 """Makes the golden operating points and frequency responses of the library: ``python tests/golden/make_points.py`` (some seconds).
 
-The result is ``tests/golden/points.json``: for each deck its digest (SHA-256), the voltages of its nodes at rest, and the complex gain
+The result is ``tests/golden/points.json``: for each deck its digest (SHA-256 without comments), the voltages of its nodes at rest, and the complex gain
 from input to output at 31 frequencies, all from ngspice at the deck's own settings with reltol 1e-9, gmin 1e-15 and no changes else.
 """
 
-import hashlib
 import json
 import re
 import subprocess
@@ -15,7 +14,10 @@ from pathlib import Path
 import numpy as np
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-LIBRARY = ROOT / "netlists" / "library"
+sys.path.insert(0, str(ROOT / "tests" / "golden"))
+
+import make  # noqa: E402  (beside this file)
+
 OPTIONS = "reltol=1e-9 vntol=1e-12 abstol=1e-15 gmin=1e-15"
 
 
@@ -33,7 +35,7 @@ def points(path: Path) -> dict:
     if not nodes:
         raise SystemExit(f"{path.name}: ngspice gave no operating point\n{run.stdout}{run.stderr}")
     gain = response[f"v({output.lower()})"]
-    return {"sha256": hashlib.sha256(text.encode("ascii")).hexdigest(), "volts": {n: float(f"{v:.10g}") for n, v in sorted(nodes.items())},
+    return {"sha256": make.digest(text), "volts": {n: float(f"{v:.10g}") for n, v in sorted(nodes.items())},
             "frequencies": [float(f"{f.real:.12g}") for f in response["frequency"]],
             "gain": [[float(f"{g.real:.10g}"), float(f"{g.imag:.10g}")] for g in gain]}
 
@@ -52,7 +54,7 @@ def raw(text: str) -> dict[str, np.ndarray]:
 def main() -> int:
     version = re.search(r"ngspice-\S+", subprocess.run(["ngspice", "--version"], capture_output=True, text=True).stdout).group(0)
     stored = {"about": {"ngspice": version, "options": OPTIONS, "command": "python tests/golden/make_points.py"},
-              "decks": {path.stem: points(path) for path in sorted(LIBRARY.glob("*.cir"))}}
+              "decks": {path.stem: points(path) for path in sorted(make.LIBRARY.glob("*.cir"))}}
     text = json.dumps(stored, indent=None, separators=(",", ":")).replace('},"', '},\n"')
     (Path(__file__).resolve().parent / "points.json").write_text(text + "\n")
     return 0
