@@ -1,0 +1,129 @@
+"""The ladder of structures, from one filter and one curve to two curves with creeping bias, each grown from the last.
+
+A structure is a name and a way to reach it: its starts come from the grid, from the division of poles and zeros, or from
+a simpler structure that was fitted before. The pole frequencies of the banks move too; they stay stable.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from typing import Callable
+
+import numpy as np
+
+from circuits.errors import FitError
+from graybox.amplifier import grid_start, replace_stages, with_bias, with_free_poles, with_second_curve
+from graybox.blocks import Block
+from graybox.chain import Static
+from graybox.filters import Bank, Gain
+from graybox.optimise import Descent, Recording, esr, levenberg_marquardt
+from graybox.parameters import free_mask
+from graybox.partition import fit_partitioned
+
+LADDER = ("hammerstein", "wiener", "wh-poles", "wh", "wh-bias", "lnlnl", "lnlnl-bias")
+GROWS_FROM = {"wh-bias": "wh", "lnlnl": "wh-bias", "lnlnl-bias": "lnlnl", "wiener": "wh"}
+SHORT = 90_000  # samples of the first, short descents (all recordings together)
+GROWTH = 350_000  # samples of the descents while the structure grows
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """What a fit works on: recordings for descent and for watching, and the linear circuit between the stages, if any."""
+
+    train: tuple[Recording, ...]
+    hold: tuple[Recording, ...]
+    sample_rate: float
+    middle: tuple = ()
+    controls: tuple = ()
+
+
+def free_numbers(block: Block) -> int:
+    """How many numbers of a block a fit moves."""
+    return int(sum(free_mask(stage).sum() for stage in block.stages))
+
+
+def stretches(recordings, samples: int, rng: np.random.Generator) -> tuple[Recording, ...]:
+    """A part of each recording, ``samples`` in all; where it begins is drawn."""
+    each = max(samples // len(recordings), 6000)
+    found = []
+    for r in recordings:
+        if len(r.x) <= each:
+            found.append(r)
+            continue
+        # the draw leaves out stretches that are nearly silent in the target
+        power = np.convolve(r.y**2, np.ones(each), "valid")
+        loud = np.flatnonzero(power >= 0.5 * power.max())
+        at = int(rng.choice(loud))
+        found.append(Recording(r.x[at:at + each], r.y[at:at + each], r.positions, min(2000, each // 3)))
+    return tuple(found)
+
+
+def fit_structure(name: str, fitted: dict[str, Block], material: Material, rng: np.random.Generator, *,
+                  seconds: float = np.inf, emphasis: float = 0.0, say: Callable[[str], None] = lambda text: None,
+                  on_step=None) -> Descent:
+    """Fit one structure of the `LADDER`; what it grows from is fitted first if ``fitted`` lacks it (and added there).
+
+    Raises
+    ------
+    FitError
+        If the structure is unknown, or can't be reached with this material.
+    """
+    deadline = time.process_time() + seconds
+    if name not in LADDER:
+        raise FitError(f"there is no structure {name!r}", mend=f"Structures: auto, {', '.join(LADDER)}.")
+    if material.middle and name not in ("wh", "wh-bias", "lnlnl", "lnlnl-bias"):
+        raise FitError(f"the structure {name!r} has no place for a linear circuit between its stages",
+                       mend="Ask for wh, wh-bias, lnlnl or lnlnl-bias.")
+    before = GROWS_FROM.get(name)
+    if before is not None and before not in fitted:
+        fitted[before] = fit_structure(before, fitted, material, rng, seconds=0.4 * seconds, emphasis=emphasis, say=say,
+                                       on_step=on_step).block
+    part = stretches(material.train, GROWTH, rng)
+
+    def descend(block, iterations, tolerance=1e-3, recordings=part):
+        return levenberg_marquardt(block, recordings, material.hold, iterations=iterations, tolerance=tolerance, patience=8,
+                                   seconds=max(deadline - time.process_time(), 0.1), emphasis=emphasis,
+                                   balanced=len(material.train) > 1, on_step=on_step)
+
+    if name == "wh-poles":
+        if len(material.train) != 1:
+            raise FitError("the division of poles and zeros takes one recording")
+        descent, _ = fit_partitioned(material.train[0], material.hold[0], material.sample_rate, rng, say=say,
+                                     on_step=on_step, seconds=seconds)
+        return descent
+    if name in ("wh", "hammerstein"):
+        short = stretches(material.train, SHORT, rng)
+        starts = grid_start(short, material.sample_rate, middle=material.middle, controls=material.controls,
+                            flat=name == "hammerstein")
+        chosen = starts[:1] + starts[2:5:2] if name == "wh" else starts[:1]
+        tried = []
+        for i, (_, block) in enumerate(chosen):
+            say(f"{name}: start {i + 1} of {len(chosen)}")
+            tried.append(levenberg_marquardt(with_free_poles(block), short, material.hold, iterations=12, tolerance=1e-3,
+                                             emphasis=emphasis, balanced=len(short) > 1))
+        best = min(tried, key=lambda descent: descent.loss)
+        say(f"{name}: all stretches")
+        return descend(best.block, 15)
+    block = fitted[before]
+    say(f"{name}: growing from {before}")
+    if name == "wiener":
+        gain = Gain(float(np.hypot(block.stages[-1].direct, 1e-3)))
+        start = replace_stages(block, block.stages[:2] + (gain,))
+        start = replace_stages(start, (start.stages[0], Static(replace(start.stages[1].curve, fixed=("offset", "gain[0]"))),
+                                       replace(gain, fixed=("gain",))))
+        return descend(start, 30)
+    first = next(i for i, stage in enumerate(block.stages) if isinstance(stage, Static))
+    if name == "wh-bias":
+        return descend(with_bias(block, first, part), 40)
+    if name == "lnlnl":
+        return descend(with_free_poles(with_second_curve(block, part)), 50)
+    second = block.curve_stages()[-1]
+    return descend(with_bias(block, second, part), 50)
+
+
+def polished(block: Block, material: Material, *, seconds: float, emphasis: float = 0.0, iterations: int = 25,
+             on_step=None) -> Descent:
+    """Descent on all training audio, from a block that was fitted on a part."""
+    return levenberg_marquardt(block, material.train, material.hold, iterations=iterations, tolerance=1e-3, patience=6,
+                               seconds=seconds, emphasis=emphasis, balanced=len(material.train) > 1, on_step=on_step)

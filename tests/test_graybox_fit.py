@@ -1,0 +1,207 @@
+"""Fits of systems that we made ourselves: what was put in comes out, and bad pairs are refused with what was measured."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy.signal import lfilter
+
+from circuits.controls import Control
+from circuits.errors import FitError, SignalError
+from graybox.blocks import Block, BlockProcessor
+from graybox.chain import Static
+from graybox.curves import DiodePair, Tanh, TanhSum
+from graybox.filters import Cascade, Delay
+from graybox.fit import fit
+from graybox.linear import LinearCircuit, ToneStack
+from graybox.optimise import Recording, esr, levenberg_marquardt, render
+from graybox.parameters import values, with_values
+
+RATE = 48000.0
+
+
+def noise(seed: int, size: int, level: float = 1.0) -> np.ndarray:
+    return level * np.random.default_rng(seed).standard_normal(size)
+
+
+def wiener_hammerstein(x: np.ndarray) -> np.ndarray:
+    """A twin of the 2009 benchmark by scipy: low-pass, diode pair behind a resistor, low-pass with a transmission zero."""
+    u = lfilter([0.05, 0.1, 0.05], [1.0, -1.3, 0.5], x)
+    return lfilter([0.3, -0.2, 0.3], [1.0, -0.9, 0.3], DiodePair(limit=1e-3, volts=0.05).value(u))
+
+
+def test_levenberg_marquardt_finds_the_numbers_that_made_the_signal():
+    true = Block((Cascade((0.5,), (0.2,), (-0.7,), (0.4,)), Static(Tanh(2.0, 0.3, 0.8))), RATE)
+    x = noise(1, 8000)
+    pair = Recording(x, render(true, x), skip=100)
+    start = with_values(true, values(true) * np.array([1.0, 0.6, 0.5, 0.8, 0.7, 1.2, 1.4, 0.5]))
+    descent = levenberg_marquardt(start, [pair], iterations=60, tolerance=1e-9)
+    assert esr(descent.block, [pair]) < 1e-18
+    assert np.allclose(values(descent.block), values(true), rtol=1e-6)
+
+
+def test_fit_of_a_wiener_hammerstein_twin_by_division_of_poles():
+    x = noise(2, 24000)
+    clean = wiener_hammerstein(x)
+    y = clean + noise(3, len(x), 1e-3 * clean.std())
+    result = fit("wh-poles", x, y, sample_rate=RATE, rng=np.random.default_rng(0))
+    fresh = noise(4, 8000)
+    truth = wiener_hammerstein(fresh)
+    out = BlockProcessor(result.block).process(fresh)
+    assert np.sum((out - truth)[500:] ** 2) / np.sum(truth[500:] ** 2) < 5e-6
+    assert result.held_out < 5e-6  # the noise put in is 1e-6 of the power
+    assert result.structure == "wh-poles" and result.seed == "0" and result.stop
+    assert len(result.estimates) == len(result.correlations) <= 52
+    low, high = result.seen[0].low, result.seen[0].high
+    assert low < result.block.stages[1].curve.low and high > result.block.stages[1].curve.high
+    again = fit("wh-poles", x, y, sample_rate=RATE, rng=np.random.default_rng(0))
+    assert again.block == result.block
+
+
+def test_intervals_cover_the_truth():
+    """White noise, known start: about 95 % of the intervals must hold the true numbers (here 84 intervals)."""
+    true = Block((Cascade((0.5,), (0.2,), (-0.7,), (0.4,)), Static(Tanh(2.0, 0.3, 0.8))), RATE)
+    inside, n = 0, 0
+    for seed in range(12):
+        x = noise(10 + seed, 6000)
+        y = render(true, x)
+        result = fit(true, x, y + noise(50 + seed, len(x), 0.01), sample_rate=RATE, rng=np.random.default_rng(seed))
+        free = [v for name, v in true.parameters.items() if not name.endswith("gain") or "curve" in name]
+        for estimate, truth in zip(result.estimates, free):
+            inside += abs(estimate.value - truth) <= estimate.half_width
+            n += 1
+    assert n == 84 and 74 <= inside <= 84
+
+
+def test_two_numbers_that_do_the_same_are_reported_as_unknown():
+    twin = Block((Cascade((0.5,), (0.2,), (-0.7,), (0.4,), fixed=()), Static(Tanh(2.0, 0.0, 0.8, fixed=("bias",)))), RATE)
+    x = noise(5, 6000, 0.2)
+    result = fit(twin, x, render(twin, x) + noise(6, 6000, 1e-3), sample_rate=RATE, rng=np.random.default_rng(0))
+    half = {e.name: e.half_width for e in result.estimates}
+    assert half["stages[0].gain"] == np.inf and half["stages[1].curve.drive"] == np.inf
+    assert np.isfinite(half["stages[0].k1[0]"])
+
+
+def test_a_fractional_delay_is_fitted_with_the_block():
+    x = lfilter([0.2], [1.0, -0.8], noise(7, 12000))
+    filter_ = Cascade((0.5,), (0.2,), (-0.7,), (0.4,), fixed=("gain", "b1", "b2", "k1", "k2"))  # it could take up delay
+    block = Block((filter_, Static(Tanh(2.0))), RATE)
+    late = render(block, Delay(1.37).run(x, Delay().rest()))
+    y = np.concatenate([late[24:], np.zeros(24)])[:-24]  # late by 1.37 samples, not by the filter's latency
+    start = replace(block, stages=(block.stages[0], Static(Tanh(1.8))))
+    result = fit(start, x[:-24], y, sample_rate=RATE, rng=np.random.default_rng(0), delay=True)
+    assert result.block.stages[0].delay == pytest.approx(1.37, abs=2e-3)
+    assert result.block.latency == 24 and result.held_out < 1e-6
+
+
+def test_one_fit_over_several_positions_of_a_white_box_tone_stack():
+    knobs = tuple(Control(name, 0.0, 10.0, 5.0) for name in ("bass", "middle", "treble"))
+    stack = ToneStack(treble=250e3, bass=1e6, middle=25e3, slope=56e3, fixed=("treble", "bass", "middle", "treble_bend",
+                                                                              "middle_bend"))
+    true = Block((Static(Tanh(3.0)), LinearCircuit(stack, RATE)), RATE, knobs)
+    places = [dict(bass=b, middle=m, treble=t) for b, m, t in ((5.0, 2.0, 8.0), (9.0, 5.0, 1.0), (2.0, 7.0, 5.0))]
+    xs = [noise(20 + i, 6000, 0.5) for i in range(3)]
+    ys = [render(true, x, place) for x, place in zip(xs, places)]
+    wrong = replace(stack, slope=33e3, c1=470e-12 * 1.5, c2=22e-9 * 0.6, bass_bend=2.0)
+    start = replace(true, stages=(Static(Tanh(2.0)), LinearCircuit(wrong, RATE)))
+    result = fit(start, xs, ys, positions=places, sample_rate=RATE, rng=np.random.default_rng(0))
+    network = result.block.stages[1].network
+    assert network.slope == pytest.approx(56e3, rel=1e-2) and network.bass_bend == pytest.approx(3.3, rel=1e-2)
+    unseen = dict(bass=7.0, middle=3.0, treble=4.0)
+    fresh = noise(30, 5000, 0.5)
+    truth = render(true, fresh, unseen)
+    assert np.sum((render(result.block, fresh, unseen) - truth) ** 2) / np.sum(truth**2) < 1e-6
+
+
+def amplifier(x: np.ndarray) -> np.ndarray:
+    """Coupling capacitor, asymmetric stage, dark output: a twin of a small amplifier, by scipy and numpy alone."""
+    u = lfilter([1.0, -1.0], [1.0, -0.98], x)
+    return lfilter([0.2, 0.1], [1.0, -1.2, 0.5], np.tanh(4.0 * u + 0.4) - np.tanh(0.4))
+
+
+def plucked(seed: int, seconds: float, level: float = 0.5) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    n = int(seconds * RATE)
+    x = np.zeros(n)
+    for start in range(0, n, 6000):
+        t = np.arange(n - start) / RATE
+        f = 82.4 * 2 ** (rng.integers(0, 30) / 12)
+        x[start:] += sum(np.sin(2 * np.pi * f * k * t + rng.random()) / k for k in (1, 2, 3, 4)) * np.exp(-6.0 * t)
+    return level * x / np.abs(x).max() + noise(seed, n, 1e-3)
+
+
+def test_auto_climbs_the_ladder_and_keeps_a_simple_structure(tmp_path):
+    x = plucked(1, 1.2)
+    y = amplifier(x)
+    said = []
+    result = fit("auto", x, y, sample_rate=RATE, rng=np.random.default_rng(0), seconds=12.0,
+                 progress=lambda done, text: said.append((done, text)), checkpoint=tmp_path / "fit.json")
+    tried = {t.structure: t for t in result.tried}
+    assert {"hammerstein", "wh-poles"} <= set(tried)
+    assert result.held_out <= 1.1 * min(t.held_out for t in tried.values()) * (1 + 1e-9)
+    assert result.held_out < 1e-3 and result.held_out < 0.5 * tried["hammerstein"].held_out
+    fresh = plucked(2, 0.5)
+    truth = amplifier(fresh)
+    out = BlockProcessor(result.block).process(fresh)
+    assert np.sum((out - truth)[2000:] ** 2) / np.sum(truth[2000:] ** 2) < 3e-3
+    assert all(0.0 <= done <= 1.0 for done, _ in said) and any("held-out" in text for _, text in said)
+    # the same call finds its checkpoint and has nothing left to do but report
+    again = fit("auto", x, y, sample_rate=RATE, rng=np.random.default_rng(0), seconds=0.5, checkpoint=tmp_path / "fit.json")
+    assert again.held_out <= result.held_out * (1 + 1e-9)
+    with pytest.raises(FitError, match="fit.json belongs to a fit of other recordings"):
+        fit("auto", x, 0.5 * y, sample_rate=RATE, rng=np.random.default_rng(0), checkpoint=tmp_path / "fit.json")
+
+
+def test_an_interrupted_fit_keeps_the_best_so_far_and_resumes(tmp_path):
+    x = plucked(1, 0.8)
+    y = amplifier(x)
+    path = tmp_path / "fit.json"
+    count = 0
+
+    def stop_in_the_middle(done, text):
+        nonlocal count
+        if "step" in text:
+            count += 1
+            if count == 6:
+                raise KeyboardInterrupt
+
+    result = fit("wh", x, y, sample_rate=RATE, rng=np.random.default_rng(0), progress=stop_in_the_middle, checkpoint=path)
+    assert result.stop.startswith("interrupted") and path.exists()
+    assert [p.name for p in tmp_path.iterdir()] == ["fit.json"]
+    assert np.isfinite(result.held_out)
+    resumed = fit("wh", x, y, sample_rate=RATE, rng=np.random.default_rng(0), checkpoint=path)
+    assert resumed.held_out <= result.held_out
+
+
+# -- pairs that can't be used
+
+
+def refused(match, x, y, kind=FitError, **options):
+    with pytest.raises(kind, match=match):
+        fit("wh", x, y, sample_rate=RATE, rng=np.random.default_rng(0), **options)
+
+
+def test_bad_pairs_are_named_with_what_was_measured():
+    x = plucked(3, 0.5)
+    y = amplifier(x)
+    refused("input has 24000 samples and the target 23000", x, y[:23000])
+    refused("3 samples are too few", x[:3], y[:3])
+    refused("target is silent", x, np.zeros_like(y))
+    refused("input is silent", np.full_like(x, 0.3), y)
+    refused("target is clipped: [0-9]+ samples in a row stand at its peak of 0.1", x, np.clip(y, -0.1, 0.1))
+    refused(r"shape \(2, 24000\)", np.vstack([x, x]), y, kind=SignalError)
+    broken = y.copy()
+    broken[17] = np.nan
+    refused("sample 17 of the target is nan", x, broken, kind=SignalError)
+    refused("times better when it is shifted by 4[0-9]{2} samples", x, np.concatenate([np.zeros(450), y[:-450]]))
+    refused("% of the target's power is coherent", plucked(3, 1.5), amplifier(plucked(4, 1.5)))
+    refused("% of the target's power is coherent", x, noise(9, len(x)))
+    refused("2 inputs were given for 1 targets", [x, x], [y])
+    with pytest.raises(FitError, match="no structure 'magic'.*wh-bias"):
+        fit("magic", x, y, sample_rate=RATE, rng=np.random.default_rng(0))
+    refused("0.9 can't be held out", x, y, hold=0.9)
+    with pytest.raises(FitError, match="everything|nothing to fit"):
+        fit(Block((Static(TanhSum((1.0,), (1.0,), (0.0,), fixed=("weight", "gain", "shift", "offset"))),), RATE), x, y,
+            sample_rate=RATE, rng=np.random.default_rng(0))
