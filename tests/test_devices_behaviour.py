@@ -132,3 +132,78 @@ def test_full_wave_rectifier_takes_turns():
 def test_two_node_rectifier_and_heaters():
     assert len(part("rectifier", "ak").laws) == 1 and len(part("rectifier", "abk").laws) == 2
     assert part("triode", ("p", "g", "k", "h1", "h2")).laws == part("triode", ("p", "g", "k")).laws
+
+
+def flux_of(kind, n, **values):
+    """Constants of a core and its flux at a magnetomotive force."""
+    return part(kind, "ab", n=n, **values).laws[0]
+
+
+def test_core_is_linear_when_driven_little():
+    """L = N^2 mu A / lm, and half of it when the gap's reluctance equals the core's."""
+    mu = 4e-7 * np.pi * 4000.0
+    for gap, inductance in ((0.0, 500.0**2 * mu * 1e-4 / 0.1), (0.1 / 4000.0, 0.5 * 500.0**2 * mu * 1e-4 / 0.1)):
+        law = flux_of("core_arctan", 500.0, lg=gap)
+        for f in (0.0, 1e-6):
+            assert 500.0**2 * rows(law.law, (f,), law.constants)[1][0, 0] == pytest.approx(inductance, rel=1e-9)
+
+
+def test_core_saturates():
+    """Far above saturation the flux is Bs A and what the air carries."""
+    law = flux_of("core", 100.0, hc=16.0, bs=0.44, br=0.1, lm=0.05)
+    flux = rows(law.law, (1e6,), law.constants)[0][0]
+    assert flux == pytest.approx(1e-4 * (0.44 + 4e-7 * np.pi * 1e6 / 0.05), rel=1e-4)
+    assert rows(law.law, (-1e6,), law.constants)[0][0] == -flux
+
+
+def test_gap_solves_its_equation():
+    law = flux_of("core", 100.0, lg=3e-4, lm=0.05)
+    p = law.constants
+    for f in (-2000.0, -3.0, 1e-9, 0.4, 50.0, 1e4):
+        b = rows(law.law, (f,), p)[0][0] / p.area
+        h = (f - b * p.gap / (4e-7 * np.pi)) / p.path
+        expected = 0.5 * p.bs * sum((h + s * p.hc) / (abs(h + s * p.hc) + p.hc * (p.bs / p.br - 1.0)) for s in (-1, 1)) + 4e-7 * np.pi * h
+        assert b == pytest.approx(expected, rel=1e-6, abs=1e-15)
+
+
+def test_choke_draws_the_current_of_its_flux():
+    """A voltage sets the flux, the flux the current: checked sample by sample through the curve, under the trapezoidal rule."""
+    card = Card("c", "core_arctan", {"n": 200.0, "a": 1e-4, "lm": 0.1, "mur": 2000.0})
+    elements = (VoltageSource("vin", ("in", "0")), Resistor("r1", ("in", "a"), 1.0), Device("x1", ("a", "0"), card))
+    rate, n = 48000.0, 960
+    v = 12.0 * np.sin(2.0 * np.pi * 50.0 * np.arange(n) / rate)
+    processor = NodalProcessor(Circuit(elements, input="vin", outputs=("a",)), rate)
+    a = np.asarray(processor.process(v)).reshape(-1)
+    current, flux = v - a, np.concatenate([[0.0], np.cumsum(0.5 * (a[1:] + a[:-1])) / rate / 200.0])
+    law = part("core_arctan", "ab", **card.values).laws[0]
+    curve = np.array([rows(law.law, (200.0 * i,), law.constants)[0][0] for i in current])
+    assert np.max(np.abs(curve - flux)) < 1e-9 * np.max(np.abs(flux)) and processor.run.bad_samples == 0
+    # a tenth of the voltage draws far less than a tenth of the current
+    processor.reset()
+    little = 0.1 * v - np.asarray(processor.process(0.1 * v)).reshape(-1)
+    assert np.max(np.abs(little)) < 0.01 * np.max(np.abs(current))
+
+
+def test_transformer_on_a_core_keeps_its_ratio():
+    card = Card("c", "core_arctan", {"n1": 1000.0, "n2": 50.0, "mur": 5000.0})
+    elements = (VoltageSource("vin", ("in", "0")), Resistor("r1", ("in", "a"), 10.0), Device("x1", ("a", "0", "b", "0"), card), Resistor("r2", ("b", "0"), 8.0))
+    gain = abs(frequency_response(Circuit(elements, input="vin", outputs=("b",)), [1e4])[0, 0])
+    reflected = 8.0 * 400.0
+    assert gain == pytest.approx(reflected / (reflected + 10.0) / 20.0, rel=1e-4)
+
+
+@pytest.mark.parametrize("nodes, values, words", [
+    ("ab", {}, "a core with 2 nodes has turns 0. Give two nodes a winding"),
+    ("abc", {"n": 10.0}, "a core with 3 nodes"), ("ab", {"n": 10.0, "br": 0.5}, "br = 0.5 T is not below bs = 0.44 T")])
+def test_core_refusals(nodes, values, words):
+    with pytest.raises(ValueError, match=words):
+        part("core", nodes, **values)
+
+
+def test_ota_transconductance():
+    """g = I_bias / (2 Vt), and the whole bias current at the limit."""
+    law = part("ota", ("p", "n", "o", "b", "m")).laws[0]
+    v_b = law.constants.scale * np.log1p(1e-3 / law.constants.saturation)
+    values, slopes = rows(law.law, (0.0, v_b), law.constants)
+    assert values[0] == 0.0 and -slopes[0, 0] == pytest.approx(1e-3 / (2.0 * 0.025865), rel=1e-4)
+    assert rows(law.law, (1.0, v_b), law.constants)[0][0] == pytest.approx(-1e-3, rel=1e-6)

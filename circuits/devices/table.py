@@ -6,12 +6,14 @@ Code 0 is kept for behavioural tapes, which are evaluated elsewhere. Constants o
 from __future__ import annotations
 
 from circuits.devices.bjt import BJT, BJT_CHARGE, BjtConstants, bjt, bjt_charge
+from circuits.devices.core import CORE, CoreConstants, core
 from circuits.devices.diode import DEPLETION, DIODE, DIODE_CHARGE, DepletionConstants, DiodeConstants, depletion_only, diode, diode_charge
 from circuits.devices.jfet import JFET, JFET_CHARGE, JfetConstants, jfet, jfet_charge
 from circuits.devices.law import Law
 from circuits.devices.ldr import LDR, LDR_SLOW, LdrConstants, ldr, ldr_slow
 from circuits.devices.mosfet import MOSFET, MOSFET_TIED, MosfetConstants, mosfet, mosfet_tied
 from circuits.devices.opamp import OPAMP, OpampConstants, opamp
+from circuits.devices.ota import OTA, OtaConstants, ota
 from circuits.devices.pentode import PENTODE, PentodeConstants, pentode
 from circuits.devices.rectifier import RECTIFIER, RectifierConstants, rectifier
 from circuits.devices.switch import SWITCH, SwitchConstants, switch
@@ -22,7 +24,7 @@ from circuits.kernels.jit import kernel
 
 LAWS: dict[str, Law] = {law.name: law for law in (
     DIODE, DIODE_CHARGE, DEPLETION, BJT, BJT_CHARGE, TRIODE, TRIODE_DEMPWOLF, PENTODE, JFET, JFET_CHARGE, MOSFET, MOSFET_TIED, VDMOS, RECTIFIER,
-    OPAMP, SWITCH, LDR, LDR_SLOW)}
+    OPAMP, SWITCH, LDR, LDR_SLOW, CORE, OTA)}
 
 
 @kernel(bare=True)
@@ -89,3 +91,7 @@ def evaluate(code, c, k, x, y, J):
         spread(ldr(x[0], x[1], constants_at(LdrConstants, c, k)), 2, 2, y, J)
     elif code == 18:
         spread(ldr_slow(x[0], x[1], x[2], constants_at(LdrConstants, c, k)), 3, 3, y, J)
+    elif code == 19:
+        spread(core(x[0], constants_at(CoreConstants, c, k)), 1, 1, y, J)
+    elif code == 20:
+        spread(ota(x[0], x[1], constants_at(OtaConstants, c, k)), 2, 2, y, J)
