@@ -14,7 +14,7 @@ from circuits.processor import Run, State, check_samples, check_state, turned
 from validation.captures import kernels as k
 from validation.captures.kernels import play
 from validation.captures.nets import Model
-from validation.captures.program import build_program
+from validation.captures.program import aligned, build_program
 
 DEFAULT_RATE = 48000.0  # what players assume of a file that does not tell
 GLIDE = 0.02  # s, for a knob's whole travel
@@ -48,8 +48,9 @@ class Capture:
         self.model, self.dtype = model, dtype
         self._program = build_program(model, dtype)
         self._table = self._program.table.copy()
-        self._weights = self._program.weights.copy()  # writeable, because numba takes a slow path for others
-        self._arena = np.zeros(self._program.arena_size, dtype=dtype)
+        self._weights = aligned(len(self._program.weights), dtype)  # a copy: numba is slow with read-only arrays
+        self._weights[:] = self._program.weights
+        self._arena = aligned(self._program.arena_size, dtype)
         n_knobs = len(model.knobs)
         self._settings = np.zeros(k.KNOBS + 2 * n_knobs)
         self._settings[:k.KNOBS] = (model.input_gain * input_gain, model.output_gain * output_gain, model.skip,

@@ -20,6 +20,7 @@ from validation.captures.activations import Activation, plain
 from validation.captures.nets import Affine, Convolution, Film, Gru, Lstm, Model, Softmax, WaveNet, WaveNetLayer, Window
 from validation.captures.simd import LANES, PADDING
 
+LINE = 16  # numbers: a cache line of float32, two of float64
 MAX_ARENA = 2**27  # numbers: half a gigabyte in float32
 
 
@@ -89,6 +90,7 @@ class Builder:
     def numbers(self, values) -> int:
         """Pack some weights; returns where they stand."""
         values = np.asarray(values, dtype=np.float64).ravel()
+        values = np.pad(values, (0, -len(values) % LINE))
         self.weights.append(values)
         self.n_weights += len(values)
         return self.n_weights - len(values)
@@ -320,13 +322,15 @@ class Builder:
         room = max(k.SLAB, moved // sum(channels for channels, _ in self.buffers))
         at, places = PADDING, []
         for channels, history in self.buffers:
-            stride = ((history + room + PADDING) // 16 | 1) * 16 + 16  # odd multiples of a cache line share no cache sets
+            at += -history % LINE  # the present begins on a cache line
+            stride = ((history + room + PADDING) // LINE | 1) * LINE + 2 * LINE  # odd multiples share no cache sets
             places.append((at, stride))
-            at += channels * stride
+            at += -(-channels * stride // LINE) * LINE + history % LINE
+        at += -at % LINE
         recurrent = []
         for padded, h0, c0 in self.recurrent:
             recurrent.append((at, padded, h0, c0))
-            at += 3 * padded + 8
+            at += (-(-3 * padded // LINE) + 1) * LINE
         if at > MAX_ARENA:
             raise ModelFileError(f"the net needs {at} numbers of memory", place=Place(self.model.path),
                                  mend=f"At most {MAX_ARENA} are held; the file is damaged.")
@@ -362,6 +366,14 @@ class Builder:
         table = np.concatenate([header, operations.ravel(), rows, buffers])
         weights.flags.writeable = table.flags.writeable = False
         return Program(at + PADDING, weights, table, tuple(recurrent), self.lanes)
+
+
+def aligned(size: int, dtype) -> np.ndarray:
+    """Zeros that begin on a cache line, so that vectors don't straddle two."""
+    line = LINE * np.dtype(dtype).itemsize
+    raw = np.zeros(size + LINE, dtype=dtype)
+    first = -raw.ctypes.data % line // raw.itemsize
+    return raw[first:first + size]
 
 
 def build_program(model: Model, dtype) -> Program:

@@ -11,7 +11,7 @@ State in the arena: h, the next h, and c for the LSTM, each padded.
 
 from __future__ import annotations
 
-from validation.captures.simd import Code, intrinsic_of, sigmoid_of_half, tanh
+from validation.captures.simd import Code, intrinsic_of, sigmoid_of_half, tanh_parts
 
 CHAINS = 4
 
@@ -80,16 +80,29 @@ def _steps(gates: int, cell):
     return emit
 
 
-def lstm_cell(i: object, f: object, g: object, o: object, c: object):
-    """(h, c) from the halved sums of i, f, o, the sum of g, and the old c."""
-    c = sigmoid_of_half(f).fma(c, sigmoid_of_half(i) * tanh(g))
-    return sigmoid_of_half(o) * tanh(c), c
+def lstm_cell(i, f, g, o, c):
+    """(h, c) from the halved sums of i, f, o, the sum of g, and the old c.
+
+    With tanh(x) = x P / Q = N / Q the new c is one quotient,
+    s(f) c + s(i) tanh(g) = ((Q_f + N_f) (c / 2) Q_i Q_g + (Q_i + N_i) N_g Q_f / 2) / (Q_f Q_i Q_g),
+    and h = (s(o) c) P_c / Q_c; what is known early is multiplied early, because each step waits for the last.
+    """
+    x_i, p_i, q_i = tanh_parts(i)
+    x_f, p_f, q_f = tanh_parts(f)
+    x_g, p_g, q_g = tanh_parts(g)
+    product = q_i * q_g
+    late = x_i.fma(p_i, q_i) * (x_g * p_g * (q_f * 0.5))
+    c = (x_f.fma(p_f, q_f) * (c * 0.5)).fma(product, late) / (q_f * product)
+    x_c, p_c, q_c = tanh_parts(c)
+    return sigmoid_of_half(o) * x_c * p_c / q_c, c
 
 
 def gru_cell(r, z, n_hidden, n_input, h):
-    """h from the halved sums of r and z, the two parts of n, and the old h: n + z (h - n)."""
-    n = tanh(sigmoid_of_half(r).fma(n_hidden, n_input))
-    return sigmoid_of_half(z).fma(h - n, n)
+    """h from the halved sums of r and z, the two parts of n, and the old h: (1 - z) n + z h as one quotient."""
+    x_z, p_z, q_z = tanh_parts(z)
+    x_n, p_n, q_n = tanh_parts(sigmoid_of_half(r).fma(n_hidden, n_input))
+    more, less = x_z.fma(p_z, q_z), (x_z * -1.0).fma(p_z, q_z)
+    return (more * (h * 0.5)).fma(q_n, less * (x_n * 0.5) * p_n) / (q_z * q_n)
 
 
 def _lstm(code, arena, sums, apart, old, new, cells):

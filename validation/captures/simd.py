@@ -114,18 +114,29 @@ class V:
         return V(self.b, result)
 
 
-def tanh(x: V) -> V:
-    """Hyperbolic tangent: a rational in float32, the C library's in float64."""
+def tanh_parts(x: V) -> tuple[V, V, V]:
+    """x, P and Q of tanh(x) = x P / Q: quotients of a formula can then share one division.
+
+    P and Q are 1 in float64, where the C library gives the value. Argument and square are limited apart, so that neither
+    waits for the other.
+    """
     if isinstance(x.value.type.element, ir.DoubleType):
-        return x.each("tanh")
+        one = V(x.b, x._other(1.0))
+        return x.each("tanh"), one, one
+    s = (x * x).least(TANH_LIMIT * TANH_LIMIT)
     x = x.least(TANH_LIMIT).most(-TANH_LIMIT)
-    s = x * x
     p, q = ([V(x.b, x._other(value)) for value in values] for values in (TANH_P, TANH_Q))
     s2 = s * s
     s4 = s2 * s2
     top = s4.fma(s.fma(p[5], p[4]), s2.fma(s.fma(p[3], p[2]), s.fma(p[1], p[0])))
     bottom = s4.fma(q[4], s2.fma(s.fma(q[3], q[2]), s.fma(q[1], q[0])))
-    return (x * top) / bottom
+    return x, top, bottom
+
+
+def tanh(x: V) -> V:
+    """Hyperbolic tangent: a rational in float32, the C library's in float64."""
+    x, top, bottom = tanh_parts(x)
+    return x * top / bottom if isinstance(x.value.type.element, ir.FloatType) else x
 
 
 def sigmoid_of_half(half: V) -> V:
