@@ -41,14 +41,14 @@ def convnet(rng, channels=5, dilations=(1, 2, 4, 8), batchnorm=True, activation=
     return nam("ConvNet", config, weights, version="0.5.2")
 
 
-def lstm(rng, hidden=6, layers=1, scale=0.4):
-    """Stacked LSTM and a head."""
+def lstm(rng, hidden=6, layers=1, scale=0.4, rate=4000):
+    """Stacked LSTM and a head; the low rate makes half a second of prewarm short."""
     weights, n_in = [], 1
     for _ in range(layers):
         weights += numbers(rng, 4 * hidden * (n_in + hidden) + 4 * hidden, scale=scale) + numbers(rng, 2 * hidden)
         n_in = hidden
     weights += numbers(rng, hidden + 1)
-    return nam("LSTM", {"input_size": 1, "hidden_size": hidden, "num_layers": layers}, weights, version="0.5.4")
+    return nam("LSTM", {"input_size": 1, "hidden_size": hidden, "num_layers": layers}, weights, version="0.5.4", rate=rate)
 
 
 FILMS = ("conv_pre_film", "conv_post_film", "input_mixin_pre_film", "input_mixin_post_film",
@@ -138,10 +138,10 @@ def newest(rng, channels=8):
 
 
 def container(*models, limits=None):
-    """Several models of one capture in ascending size."""
+    """Several models of one capture in ascending size, at the rate of the first."""
     limits = limits or [(index + 1) / len(models) for index in range(len(models))]
     parts = [{"max_value": limit, "model": model} for limit, model in zip(limits, models)]
-    return nam("SlimmableContainer", {"submodels": parts}, [])
+    return nam("SlimmableContainer", {"submodels": parts}, [], rate=models[0].get("sample_rate"))
 
 
 def sequential(*models):
@@ -172,8 +172,8 @@ def every_nam(rng) -> dict[str, dict]:
                              array(rng, n_in=4, channels=4, slimmable=(1, 2, 4))),
         "condition": wavenet(rng, array(rng, condition=2, mixin_groups=2, films=films, film_groups=2),
                              condition=wavenet(rng, array(rng, head=(2, 1, True, 1)))),
-        "condition lstm": wavenet(rng, array(rng), condition=lstm(rng, 4)),
-        "container": container(lstm(rng, 3), wavenet(rng, array(rng))),
+        "condition lstm": wavenet(rng, array(rng), condition=lstm(rng, 4), rate=4000),
+        "container": container(lstm(rng, 3), wavenet(rng, array(rng), rate=4000)),
         "sequential": sequential(wavenet(rng, array(rng)), linear(rng)),
         "unknown rate": wavenet(rng, array(rng), rate=None, version="0.5.0"),
         "wide": wavenet(rng, array(rng, channels=20, dilations=(1, 7), scale=0.15)),

@@ -40,7 +40,7 @@ def shapes(rng) -> dict[str, dict]:
             "A1 12/6": standard(rng, (12, 6)), "A1 8/4": standard(rng, (8, 4)), "A1 4/2": standard(rng, (4, 2)),
             "A1 32/8": standard(rng, (32, 8)), "A2 full": newest(rng, 8), "A2 lite": newest(rng, 3)}
     for layers, hidden in ((1, 8), (1, 12), (1, 16), (1, 24), (2, 8), (2, 16), (1, 40), (3, 18)):
-        made[f"LSTM {layers}x{hidden}"] = lstm(rng, hidden, layers, scale=0.25)
+        made[f"LSTM {layers}x{hidden}"] = lstm(rng, hidden, layers, scale=0.25, rate=RATE)
     return made
 
 
