@@ -97,21 +97,31 @@ ARCTAN = (
 INSTANCE = (Parameter("m", 1.0, "", "number in parallel", 1.0, 1.0),)
 
 
-def _placed(device: Device, values: dict[str, float], constants: CoreConstants) -> Placement:
-    name, nodes = device.name, device.nodes
-    pairs = list(zip(nodes[::2], nodes[1::2]))
-    turns = [values[f"n{k + 1}"] for k in range(len(pairs))]
+def paired(device: Device, values: dict[str, float]) -> tuple[list[tuple[str, str]], list[float]]:
+    """Pins and turns of the windings; raises CircuitError for an odd number of nodes or missing turns."""
+    nodes = device.nodes
+    turns = [values[f"n{k + 1}"] for k in range(len(nodes) // 2)]
     if len(nodes) % 2 or not all(turns):
-        raise CircuitError(f"{name}: a core with {len(nodes)} nodes has turns {', '.join(f'{n:g}' for n in turns)}",
-                           mend="Give two nodes a winding, and its turns n1, n2, ... (n for the first).", place=device.place, element=name)
+        raise CircuitError(f"{device.name}: a core with {len(nodes)} nodes has turns {', '.join(f'{n:g}' for n in turns)}",
+                           mend="Give two nodes a winding, and its turns n1, n2, ... (n for the first).", place=device.place, element=device.name)
+    return list(zip(nodes[::2], nodes[1::2])), turns
+
+
+def windings(device: Device, values: dict[str, float]) -> list[IdealTransformer]:
+    """Ideal transformers from each winding to the one turn at `#w`."""
+    return [IdealTransformer(f"{device.name}#t{k}", (*pair, f"{device.name}#w", "0"), n, device.place)
+            for k, (pair, n) in enumerate(zip(*paired(device, values)), start=1)]
+
+
+def _placed(device: Device, values: dict[str, float], constants: CoreConstants) -> Placement:
+    name = device.name
+    (pair, *others), (n, *_) = paired(device, values)
+    elements: list = []
+    if others:
+        elements, pair, n = list(windings(device, values)), (f"{name}#w", "0"), 1.0
     magnetic = (f"{name}#f", "0")
-    elements = []
-    if len(pairs) > 1:
-        turn = (f"{name}#w", "0")
-        elements = [IdealTransformer(f"{name}#t{k}", (*pair, *turn), n, device.place) for k, (pair, n) in enumerate(zip(pairs, turns), start=1)]
-        pairs, turns = [turn], [1.0]
-    elements += [VoltageControlledCurrent(f"{name}#i", (*pairs[0], *magnetic), 1.0 / turns[0], device.place),
-                 VoltageControlledCurrent(f"{name}#v", ("0", magnetic[0], *pairs[0]), 1.0 / turns[0], device.place)]
+    elements += [VoltageControlledCurrent(f"{name}#i", (*pair, *magnetic), 1.0 / n, device.place),
+                 VoltageControlledCurrent(f"{name}#v", ("0", magnetic[0], *pair), 1.0 / n, device.place)]
     return Placement((Placed(name, CORE, constants, (magnetic,), (), (magnetic,), (Limit(),)),), tuple(elements))
 
 

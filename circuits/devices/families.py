@@ -13,6 +13,7 @@ from circuits.circuit import Card
 from circuits.devices.bjt import BJTS
 from circuits.devices.core import ARCTAN_CORES, CHAN_CORES
 from circuits.devices.diode import DIODES
+from circuits.devices.hysteresis import JILES_ATHERTON
 from circuits.devices.jfet import JFETS
 from circuits.devices.law import Family, Placement, filled
 from circuits.devices.ldr import LDRS
@@ -29,14 +30,14 @@ from circuits.errors import CircuitError
 
 FAMILIES: dict[str, Family] = {kind: family for family in (
     DIODES, BJTS, JFETS, MOSFETS, VDMOSES, TRIODES, TRIODES_DEMPWOLF, PENTODES, RECTIFIERS, OPAMPS, IDEAL_OPAMPS, SWITCHES, CURRENT_SWITCHES,
-    PSPICE_SWITCHES, LDRS, OTAS, CHAN_CORES, ARCTAN_CORES) for kind in family.kinds}
+    PSPICE_SWITCHES, LDRS, OTAS, CHAN_CORES, ARCTAN_CORES, JILES_ATHERTON) for kind in family.kinds}
 
 # other names of a parameter, by kind; and what changes no voltage: noise, ratings for the catalogue, model levels that are checked elsewhere
 ALIASES = {"d": {"cj0": "cjo", "cj": "cjo", "pb": "vj", "mj": "m"},
            "npn": {"va": "vaf", "vb": "var", "pe": "vje", "me": "mje", "pc": "vjc", "mc": "mjc", "ccs": "cjs", "ps": "vjs", "ms": "mjs",
                    "ik": "ikf", "c2": "", "c4": ""}}
 ALIASES["pnp"] = ALIASES["npn"]
-ALIASES["core"] = ALIASES["core_arctan"] = {"n": "n1"}
+ALIASES["core"] = ALIASES["core_arctan"] = ALIASES["core_ja"] = {"n": "n1"}
 for _kind in ("njf", "pjf", "nmos", "pmos", "vdmos"):
     ALIASES[_kind] = {"vt0": "vto", "vth0": "vto"}
 SILENT = frozenset(("kf", "af", "ef", "nlev", "gdsnoi", "mfg", "type", "vceo", "icrating", "iave", "vpk", "vds", "ron", "qg", "level",

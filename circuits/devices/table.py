@@ -8,6 +8,7 @@ from __future__ import annotations
 from circuits.devices.bjt import BJT, BJT_CHARGE, BjtConstants, bjt, bjt_charge
 from circuits.devices.core import CORE, CoreConstants, core
 from circuits.devices.diode import DEPLETION, DIODE, DIODE_CHARGE, DepletionConstants, DiodeConstants, depletion_only, diode, diode_charge
+from circuits.devices.hysteresis import HYSTERESIS, HysteresisConstants, hysteresis
 from circuits.devices.jfet import JFET, JFET_CHARGE, JfetConstants, jfet, jfet_charge
 from circuits.devices.law import Law
 from circuits.devices.ldr import LDR, LDR_SLOW, LdrConstants, ldr, ldr_slow
@@ -24,7 +25,7 @@ from circuits.kernels.jit import kernel
 
 LAWS: dict[str, Law] = {law.name: law for law in (
     DIODE, DIODE_CHARGE, DEPLETION, BJT, BJT_CHARGE, TRIODE, TRIODE_DEMPWOLF, PENTODE, JFET, JFET_CHARGE, MOSFET, MOSFET_TIED, VDMOS, RECTIFIER,
-    OPAMP, SWITCH, LDR, LDR_SLOW, CORE, OTA)}
+    OPAMP, SWITCH, LDR, LDR_SLOW, CORE, OTA, HYSTERESIS)}
 
 
 @kernel(bare=True)
@@ -95,3 +96,5 @@ def evaluate(code, c, k, x, y, J):
         spread(core(x[0], constants_at(CoreConstants, c, k)), 1, 1, y, J)
     elif code == 20:
         spread(ota(x[0], x[1], constants_at(OtaConstants, c, k)), 2, 2, y, J)
+    elif code == 21:
+        spread(hysteresis(x[0], x[1], x[2], constants_at(HysteresisConstants, c, k)), 2, 3, y, J)
