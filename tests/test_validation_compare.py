@@ -193,6 +193,11 @@ def test_labels_are_made_unique_and_progress_is_told():
     assert told[0][0] == 0.0 and told[-1] == (1.0, "done") and all(a[0] <= b[0] for a, b in zip(told, told[1:]))
 
 
+def test_less_than_one_segment_has_scores_but_no_interval():
+    short = compare(None, Entry("t", _recording(TARGET[:9600])), [Entry("a", _recording(0.9 * TARGET[:9600])), Entry("b", _recording(0.8 * TARGET[:9600]))])
+    assert short.rows[0].scores["esr"] == pytest.approx(0.01) and short.pairs == () and math.isnan(short.rows[0].interval[0])
+
+
 def test_a_comparison_survives_its_file(found, tmp_path):
     path = write_comparison(replace(found, command="ampwright compare 'a b'", settings={"x": "1"}), tmp_path)
     again = read_comparison(path)

@@ -30,6 +30,7 @@ from validation.waveform_metrics import check_pair, esr
 MODES = ("none", "latency", "latency+gain")
 LEAST_COHERENCE = 0.2  # unrelated takes of the shipped phrases reach 0.06, a clean and a fuzzed rendering of one take over 0.5
 _HALF = 256  # taps on each side of the fractional delay: flat to 0.96 of half the rate, -140 dB beyond
+_LEAST_FRACTION = 1e-4  # samples; less is rounding, or the difference of the two, and no latency
 _STRETCH = 1 << 19  # samples of the loudest stretch in which the whole-sample latency is searched
 
 
@@ -307,8 +308,9 @@ def align(target, estimate, sample_rate: float, *, max_latency: float = 0.5) -> 
     inner = slice(edge, -edge) if len(target) > 4 * edge and np.any(target[edge:-edge]) else slice(None)
     finer = advance(estimate, latency + fraction)
     shifted = moved
-    if esr(target[inner], _fitted(target, finer, inner)[inner]) < 0.99 * esr(target[inner], _fitted(target, moved, inner)[inner]):
-        latency, shifted = latency + fraction, finer  # a fraction is taken only where it brings the two closer by a hundredth
+    whole_error, finer_error = (esr(target[inner], _fitted(target, part, inner)[inner]) for part in (moved, finer))
+    if abs(fraction) > _LEAST_FRACTION and finer_error < 0.99 * whole_error:  # only where it brings the two closer by a hundredth
+        latency, shifted = latency + fraction, finer
     gain, dc = _affine(target[inner], shifted[inner])
     if gain == 0.0:
         raise SignalError("the two recordings have nothing in common", mend="Check the files, or align nothing.")

@@ -361,7 +361,10 @@ def compare(dry: Audio | None, target: Entry, candidates, *, mode: str = "latenc
             rows.append(replace(row, kind=take.kind, digest=take.digest, notes=take.notes, real_time_factor=take.real_time_factor,
                                 bad_samples=take.bad_samples, n_parameters=take.n_parameters, operations=take.operations, response=take.response))
         except Exception as error:  # whatever a model does, the others go on; the row and the log tell
-            _log.warning("%s failed", entry.label, exc_info=not isinstance(error, AmpwrightError))
+            if isinstance(error, AmpwrightError):
+                _log.info("%s failed: %s", entry.label, error)
+            else:
+                _log.warning("%s failed", entry.label, exc_info=True)
             takes.append(None)
             rows.append(replace(row, message=_explain(error)))
 
@@ -391,7 +394,7 @@ def compare(dry: Audio | None, target: Entry, candidates, *, mode: str = "latenc
     if not np.any(truth[region]):
         raise SignalError("the target is silent where it is compared", mend="Give a target with sound.")
     rows = _score(rows, takes, alignments, truth, region, rate, mode, segment_length, rng)
-    pairs = _test_pairs(rows, truth[region], mode, region, int(segment_length * rate))
+    pairs = _test_pairs(rows, truth[region], max(int(segment_length * rate), 1))
     rows.sort(key=lambda row: (row.failed, row.scores.get("esr", math.inf)))
     heard = loudness(truth[region], rate)
     settings = {"alignment": mode, "segment_length": f"{segment_length:g} s", "max_latency": f"{max_latency:g} s", **(settings or {})}
@@ -457,9 +460,11 @@ def _score(rows, takes, alignments, truth, region, rate, mode, segment_length, r
     return result
 
 
-def _test_pairs(rows, reference, mode, region, size) -> tuple[Pair, ...]:
+def _test_pairs(rows, reference, size) -> tuple[Pair, ...]:
     good = [row for row in rows if not row.failed]
     count = len(reference) // size
+    if count == 0:
+        return ()  # shorter than one segment: nothing to test
     signal = np.einsum("ij,ij->i", *[reference[:count * size].reshape(count, size)] * 2)
     loud = signal > _SILENT * signal.max(initial=0.0)
     return paired_tests([row.label for row in good], [row.segments[loud] * signal[loud] for row in good])

@@ -109,14 +109,14 @@ def plot_scores(comparison: Comparison, *, ax=None):
         return _empty(ax, "every candidate equals the target" if comparison.good else "no candidate could be scored")
     for place, row in enumerate(rows):
         style, value = styles[row.label], row.scores["esr"]
-        low, high = (bound if bound > 0.0 else value for bound in row.interval)
+        low, high = (bound if bound > 0.0 else value for bound in row.interval)  # NaN too
         ax.plot([low, high], [place, place], color=style["color"], linewidth=2.5, solid_capstyle="round")
         ax.plot([value], [place], marker=style["marker"], color=style["color"], markersize=8, linestyle="")
         ax.annotate(f"{value:.3g}", (value, place), xytext=(0, 8), textcoords="offset points", ha="center", fontsize=8, color=INK)
     ax.set_yticks(range(len(rows)), [styles[row.label]["label"] for row in rows])
     ax.set_ylim(len(rows) - 0.4, -0.7)
     ax.set_xscale("log")
-    ax.set_xlim(left=min(min(row.scores["esr"], *(b for b in row.interval if b > 0.0)) for row in rows) / 2.0)
+    ax.set_xlim(left=min(bound for row in rows for bound in (row.scores["esr"], *row.interval) if bound > 0.0) / 2.0)
     return ax
 
 

@@ -77,7 +77,7 @@ def report(comparison, folder: Path, formats, *, json: bool) -> None:
     if rows:
         terminal.table(f"Against {comparison.target.label}", heads, rows, right=tuple(range(1, len(heads))))
     for row in comparison.failed:
-        terminal.note(f"{row.label}: {row.message}", "failed")
+        terminal.note(row.message if row.message.startswith(row.label) else f"{row.label}: {row.message}", "failed")
     names = {"html": "report.html", "csv": "scores.csv", "json": "comparison.json", "png": "plots"}
     for name in formats:
         terminal.say(f"{folder / names[name]}")
