@@ -1,9 +1,10 @@
 """How fast captures play: seconds of sound a second of processor time, one thread, whole and in blocks of 64; torch beside.
 
-    python tests/benchmarks/captures.py [--seconds 4] [--rounds 3] [--dtype float32] [--only A1] [FILE.nam ...]
+    python tests/benchmarks/captures.py [--seconds 20] [--rounds 3] [--dtype float32] [--only A1] [FILE.nam ...]
 
 Without files it makes nets of the usual shapes with random weights (speed does not depend on them, but whether an LSTM
-forgets does). Each number is the best of some interleaved rounds; other work on the machine only lowers it.
+forgets does). "whole" is `Capture.render`, where LSTMs play segments side by side if the sound is long enough; shorter
+sounds than about 13 s are played in sequence. Each number is the best of some interleaved rounds; other work on the machine only lowers it.
 """
 
 from __future__ import annotations
@@ -108,7 +109,7 @@ def main() -> None:
     """Measure and print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("files", nargs="*")
-    parser.add_argument("--seconds", type=float, default=4.0)
+    parser.add_argument("--seconds", type=float, default=20.0)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--dtype", default="float32")
     parser.add_argument("--only", default="", help="shapes whose name holds this text")
@@ -126,7 +127,7 @@ def main() -> None:
     best = {name: [0.0, 0.0, 0.0] for name in players}
     for _ in range(options.rounds):
         for name, (_, capture, other, _) in players.items():
-            found = [speed(capture.process, x), speed(lambda samples: in_blocks(capture, samples), x[:2 * RATE]),
+            found = [speed(capture.render, x), speed(lambda samples: in_blocks(capture, samples), x[:2 * RATE]),
                      0.0 if other is None else speed(other, x[:2 * RATE])]
             best[name] = [max(pair) for pair in zip(best[name], found)]
     print(f"{'net':20s} {'weights':>8s} {'whole':>8s} {'by 64':>8s} {'torch':>8s} {'ready s':>8s}   ({options.dtype}, x real time)")
