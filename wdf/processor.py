@@ -21,6 +21,7 @@ from circuits.nodal.equations import assemble
 from circuits.nodal.operating import OperatingPoint, operating_point
 from circuits.processor import Run, State, check_samples, check_state, turned as turned_controls
 from wdf import sweeps
+from wdf.emitted import emit
 from wdf.network import TIME
 from wdf.program import Program, compile_rows
 from wdf.roots import Root, charges_at, root_of
@@ -46,6 +47,10 @@ class WdfProcessor:
         An element that shall sit at the root of its tree; empty: chosen automatically.
     strict : bool
         Raise ConvergenceError at the first sample that does not converge, instead of counting it.
+    kernel : {"auto", "table"}
+        "auto" compiles straight-line code where the roots are linear or diodes in closed form; "table" never does.
+    fast : bool
+        Take closed-form roots from omega's polynomial alone: error up to `wdf.diodes.FAST_ERROR` n Vt, a third of the time.
 
     Raises
     ------
@@ -64,7 +69,7 @@ class WdfProcessor:
     """
 
     def __init__(self, circuit: Circuit, sample_rate: float, *, tolerance: float = TOLERANCE, rule: str = "trapezoidal",
-                 root: str = "", strict: bool = False):
+                 root: str = "", strict: bool = False, kernel: str = "auto", fast: bool = False):
         check(circuit)
         if not circuit.input:
             raise CircuitError("the circuit has no input", mend="Name a source with *@ input or --input.")
@@ -73,6 +78,9 @@ class WdfProcessor:
         self.circuit = circuit
         self.tolerance = float(tolerance)
         self.strict = strict
+        if kernel not in ("auto", "table"):
+            raise CircuitError(f"there is no kernel {kernel!r}", mend="Use auto or table.")
+        self._kernel, self._fast = kernel, fast
         self._waiting = False
         self._tree = derive(circuit, sample_rate, rule=rule, root=root)
         self._rest: OperatingPoint | None = None
@@ -84,6 +92,14 @@ class WdfProcessor:
         self._root = root_of(self._tree)
         self._program = compile_rows(self._tree, self._root.order, self._root.outputs)
         self._scratch = _scratch(self._root)
+        self._emitted = emit(self._tree, self._program, self._root) if self._kernel == "auto" else None
+
+    def __getstate__(self) -> dict:
+        return {name: value for name, value in self.__dict__.items() if name != "_emitted"}  # compiled code is found again by its text
+
+    def __setstate__(self, state: dict) -> None:
+        self.__dict__.update(state)
+        self._emitted = emit(self._tree, self._program, self._root) if self._kernel == "auto" else None
 
     @property
     def sample_rate(self) -> float:
@@ -122,6 +138,18 @@ class WdfProcessor:
         """The nonlinear root in use."""
         self._update()
         return self._root
+
+    @property
+    def closed(self) -> bool:
+        """True if straight-line code plays: every root is linear or diodes in closed form."""
+        self._update()
+        return self._emitted is not None
+
+    @property
+    def emitted_source(self) -> str:
+        """The straight-line code; empty if the table kernel plays."""
+        self._update()
+        return self._emitted.text if self._emitted is not None else ""
 
     @property
     def operating_point(self) -> OperatingPoint:
@@ -229,7 +257,7 @@ class WdfProcessor:
         u = self._drive(x)
         y = np.empty((len(self.circuit.outputs), len(x)))
         tally = transient.tally()
-        done = sweeps.run(self._program.arrays, self._root.arrays, self._motion, self._scratch, self._waves, u, y, self.tolerance, tally)
+        done = self._play(u, y, tally)
         start, self._time = self._time, self._time + len(x)
         self._count(tally, start, len(x))
         if done < len(x):
@@ -240,6 +268,16 @@ class WdfProcessor:
             raise ConvergenceError(f"{self._run.bad_samples} samples did not converge, the first at {self._run.first_bad_time:.6f} s",
                                    time=self._run.first_bad_time, mend="Raise --oversample, or leave out --strict to count them only.")
         return y[0] if len(y) == 1 else y
+
+    def _play(self, u: np.ndarray, y: np.ndarray, tally: transient.Tally) -> int:
+        """Run the kernel; the number of samples before the first that is not finite."""
+        if self._emitted is None:
+            return sweeps.run(self._program.arrays, self._root.arrays, self._motion, self._scratch, self._waves, u, y, self.tolerance, tally)
+        self._emitted.play(self._waves, u, y, self._fast)
+        finite = np.isfinite(y).all(axis=0)
+        if not finite.all():
+            return int(np.argmin(finite))
+        return len(u) if np.isfinite(self._waves).all() or not len(u) else len(u) - 1
 
     def _drive(self, x: np.ndarray) -> np.ndarray:
         sources = self._tree.network.sources

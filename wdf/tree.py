@@ -22,6 +22,7 @@ from circuits.devices import families
 from circuits.elements import Device
 from circuits.errors import CircuitError, RateError, TopologyError
 from wdf.adaptors import Adaptor, Ports, adapt, pair_voltage
+from wdf.diodes import stacked
 from wdf.network import Network, network
 from wdf.structure import Forest, Structure
 
@@ -99,7 +100,7 @@ class Tree:
 
 
 def placed(circuit: Circuit) -> tuple[list[Element], list]:
-    """Elements with devices replaced by their inner parts, and the laws of the devices; the circuit must be bound."""
+    """Elements with devices replaced by their inner parts, and the laws of the devices, stacks of diodes joined; the circuit must be bound."""
     plain: list[Element] = []
     laws = []
     waiting = list(reversed(circuit.elements))
@@ -111,7 +112,7 @@ def placed(circuit: Circuit) -> tuple[list[Element], list]:
             waiting.extend(reversed(placement.elements))
         else:
             plain.append(element)
-    return plain, laws
+    return plain, stacked(plain, laws, circuit.outputs)
 
 
 def derive(circuit: Circuit, sample_rate: float, *, rule: str = "trapezoidal", root: str = "") -> Tree:

@@ -1,0 +1,150 @@
+"""Closed-form diode roots to machine precision, the omega function against scipy, and emitted code against the table kernel."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.optimize import brentq
+from scipy.special import wrightomega
+
+from circuits.circuit import Card, Circuit
+from circuits.controls import Control
+from circuits.devices.junction import junction_current, thermal_voltage
+from circuits.elements import Capacitor, Device, Resistor, VoltageControlledVoltage, VoltageSource
+from circuits.expressions import Name
+from circuits.kernels.omega import omega
+from circuits.nodal.processor import NodalProcessor
+from wdf.diodes import FAST_ERROR, omega_start, pair_voltage, prepared
+from wdf.processor import WdfProcessor
+
+RATE = 48000.0
+VIN = VoltageSource("vin", ("in", "0"))
+D4148 = Card("d4148", "d", {"is": 2.52e-9, "n": 1.752})
+LED = Card("led", "d", {"is": 93.2e-12, "n": 3.73})
+
+
+def clipper(*diodes, r=4.7e3, extra=()) -> Circuit:
+    """R, C and diodes, driven ten times."""
+    parts = (VIN, VoltageControlledVoltage("e1", ("drv", "0", "in", "0"), 10.0), Resistor("r1", ("drv", "out"), r),
+             Capacitor("c1", ("out", "0"), 47e-9), *extra)
+    parts += tuple(Device(f"d{k}", nodes, card) for k, (nodes, card) in enumerate(diodes))
+    return Circuit(parts, input="vin", outputs=("out",), controls=(Control("r", 1e3, 1e6, 4.7e3),))
+
+
+UP, DOWN = ("out", "0"), ("0", "out")
+PAIR = ((UP, D4148), (DOWN, D4148))
+
+
+def test_omega_is_right_to_rounding():
+    x = np.concatenate([np.linspace(-740.0, 50.0, 4001), np.logspace(1.5, 6, 500)])
+    expected = wrightomega(x).real
+    found = np.array([omega(value) for value in x])
+    some = expected > 1e-300
+    # below -2, exp(x) itself turns an error of x's last bit into |x| times as much
+    bound = 4e-16 * np.maximum(2.0, np.where(x < 0.0, -x, 0.0))
+    assert np.all(np.abs(found - expected)[some] <= (bound * expected)[some])
+
+
+def test_the_start_of_omega_keeps_its_bound():
+    x = np.linspace(-60.0, 400.0, 200001)
+    assert np.abs(np.array([omega_start(value) for value in x]) - wrightomega(x).real).max() < 2e-4
+
+
+def test_one_diode_is_the_published_closed_form():
+    R, I, s = 2.2e3, 2.52e-9, 1.752 * 0.025865
+    up, down = prepared(R, (I, s, 0.0, s))
+    for e in np.linspace(0.2, 12.0, 50):
+        expected = e + R * I - s * wrightomega(np.log(R * I / s) + (e + R * I) / s).real
+        assert pair_voltage(e, up, down, 0) == pytest.approx(expected, rel=2e-14)
+
+
+def test_any_counts_are_solved_to_rounding_and_the_fast_form_keeps_its_bound():
+    rng = np.random.default_rng(0)
+    worst = 0.0
+    for _ in range(3000):
+        R, e = 10.0**rng.uniform(0, 8), rng.choice([-1.0, 1.0]) * 10.0**rng.uniform(-4, 3)
+        I, J = 10.0**rng.uniform(-16, -5, 2) * rng.choice([[1, 1], [1, 0], [0, 1]])
+        s, r = rng.uniform(0.02, 0.2, 2)
+        up, down = prepared(R, (I, s, J, r))
+        v = pair_voltage(e, up, down, 0)
+        (i, g), (j, h) = junction_current(v, I, s), junction_current(-v, J, r)
+        residual, slope = v + R * (i - j) - e, 1.0 + R * (g + h)
+        # what the residual itself can't resolve: rounding of e, of both currents, and of exp's argument
+        floor = 4e-16 * (abs(e) + R * (abs(i) * (1.0 + abs(v) / s) + abs(j) * (1.0 + abs(v) / r) + 2.0 * (I + J))) / slope
+        assert abs(residual / slope) <= floor + 4e-16 * abs(v)
+        conducts, scale = (I, s) if e > 0 else (J, r)
+        if conducts > 0.0 and R * max(I, J) < 1e-3 * min(s, r):
+            worst = max(worst, abs(pair_voltage(e, up, down, 1) - v) / scale)
+    assert 1e-4 < worst <= FAST_ERROR
+
+
+@pytest.mark.parametrize("diodes", [((UP, D4148),), ((DOWN, D4148),), PAIR, ((UP, D4148), (UP, D4148), (DOWN, LED)),
+                                    ((UP, D4148), (UP, D4148), (DOWN, D4148))])
+def test_closed_roots_agree_with_newton(diodes):
+    x = 0.5 * np.random.default_rng(1).standard_normal(2000)
+    closed = WdfProcessor(clipper(*diodes), RATE)
+    assert closed.closed
+    nodal = NodalProcessor(clipper(*diodes), RATE, tolerance=1e-12).process(x)
+    assert np.abs(closed.process(x) - nodal).max() <= 1e-12 * np.abs(nodal).max()
+
+
+def test_stacks_of_diodes_are_one_diode():
+    x = 0.5 * np.random.default_rng(2).standard_normal(2000)
+    stack = ((("out", "a"), D4148), (("a", "b"), D4148), (("b", "0"), D4148), (DOWN, D4148))
+    closed = WdfProcessor(clipper(*stack), RATE)
+    assert closed.closed
+    table = WdfProcessor(clipper(*stack), RATE, kernel="table", tolerance=1e-12)
+    np.testing.assert_allclose(closed.process(x), table.process(x), rtol=0, atol=1e-13)
+
+
+@pytest.mark.parametrize("ups, downs", [(1, 1), (1, 3), (2, 1)])
+def test_the_diode_clipper_is_its_difference_equation(ups, downs):
+    # trapezoidal rule by hand: C dv/dt = (10 x - v) / R - i(v), one scalar equation a sample; k diodes in series share v equally
+    x = 0.5 * np.random.default_rng(3).standard_normal(300)
+    R, C, I, s = 4.7e3, 47e-9, 2.52e-9, 1.752 * thermal_voltage(27.0)
+    current = junction_current.py_func
+
+    def flow(v, volts):
+        return (10.0 * volts - v) / R - (current(v / ups, I, s)[0] - current(-v / downs, I, s)[0])
+    v, before, expected = 0.0, 0.0, []
+    for sample in x:
+        known = 2.0 * C * RATE * v + before
+        v = brentq(lambda w: 2.0 * C * RATE * w - flow(w, sample) - known, -20.0, 20.0, xtol=1e-16, rtol=1e-15)
+        before = flow(v, sample)
+        expected.append(v)
+    diodes = [((f"u{k}" if k else "out", f"u{k + 1}" if k + 1 < ups else "0"), D4148) for k in range(ups)]
+    diodes += [((f"w{k}" if k else "0", f"w{k + 1}" if k + 1 < downs else "out"), D4148) for k in range(downs)]
+    found = WdfProcessor(clipper(*diodes), RATE)
+    assert found.closed
+    np.testing.assert_allclose(found.process(x), expected, rtol=0, atol=1e-12)
+
+
+def test_the_fast_form_stays_within_its_error():
+    x = 0.5 * np.random.default_rng(4).standard_normal(4000)
+    exact, fast = (WdfProcessor(clipper(*PAIR), RATE, fast=choice).process(x) for choice in (False, True))
+    error = np.abs(exact - fast).max()
+    assert 0.0 < error < FAST_ERROR * 1.752 * 0.026
+
+
+def test_emitted_linear_code_equals_the_table_to_the_last_bit():
+    parts = (VIN, Resistor("r1", ("in", "a"), Name("r")), Capacitor("c1", ("a", "b"), 1e-8), Resistor("r2", ("b", "0"), 22e3),
+             Capacitor("c2", ("a", "0"), 4.7e-9), Resistor("r3", ("b", "c"), 10e3), Capacitor("c3", ("c", "0"), 1e-9),
+             Resistor("r4", ("a", "c"), 47e3))
+    circuit = Circuit(parts, input="vin", outputs=("c", "b"), controls=(Control("r", 1e3, 1e6, 4.7e3),))
+    x = np.random.default_rng(5).standard_normal(3000)
+    emitted, table = WdfProcessor(circuit, RATE), WdfProcessor(circuit, RATE, kernel="table")
+    assert emitted.closed and not table.closed
+    for position in (4.7e3, 1e6):
+        for processor in (emitted, table):
+            processor.turn(r=position)
+        assert np.array_equal(emitted.process(x), table.process(x))
+
+
+def test_what_is_emitted_holds_no_word_of_the_netlist():
+    circuit = clipper(*PAIR)
+    text = WdfProcessor(circuit, RATE).emitted_source
+    assert "pair_voltage" in text and "import os" not in text
+    assert all(word not in text for word in ("drv", "vin", "4148", "out-", "4700"))
+    evil = Circuit((VoltageSource("v;import os", ("a\nb", "0")), Resistor("r'''", ("a\nb", "o\"o"), 1e3), Capacitor("c", ("o\"o", "0"), 1e-8)),
+                   input="v;import os", outputs=("o\"o",))
+    assert "import os" not in WdfProcessor(evil, RATE).emitted_source
