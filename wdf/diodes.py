@@ -205,7 +205,7 @@ def _chain(laws: list[Placed], kept: set[str]) -> tuple[Placed, Placed] | None:
 
 def is_plain(law) -> bool:
     """True for a diode of Shockley's law alone: no breakdown, high injection, recombination or charge."""
-    return (isinstance(law, Placed) and law.law is DIODE and math.isinf(law.constants.breakdown) and law.constants.knee == 0.0
+    return (isinstance(law, Placed) and law.law.code == DIODE.code and math.isinf(law.constants.breakdown) and law.constants.knee == 0.0
             and law.constants.recombination == 0.0 and law.constants.saturation > 0.0)
 
 
