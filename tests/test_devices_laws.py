@@ -27,6 +27,8 @@ PARTS = {
     "pnp": ("pnp", "cbe", GUMMEL),
     "static germanium": ("npn", "cbe", {k: v for k, v in GUMMEL.items() if k not in ("cjc", "cje", "tf", "tr")}),
     "split": ("npn", "cbes", {**SILICON, "cjc": 4e-12, "xcjc": 0.6, "cjs": 2e-12, "mjs": 0.3, "rb": 20.0}),
+    "crowded base": ("npn", "cbe", {**GUMMEL, "rb": 200.0, "rbm": 20.0, "irb": 1e-4}),
+    "modulated base": ("npn", "cbe", {**SILICON, "rb": 200.0, "rbm": 20.0, "var": 10.0}),
     "jfet": ("njf", "dgs", {"beta": 1.125e-3, "vto": -1.372, "lambda": 2.3e-3, "is": 181.3e-15}),
     "jfet charged": ("pjf", "dgs", {"beta": 1.125e-3, "vto": -1.372, "lambda": 2.3e-3, "is": 181.3e-15, "cgd": 4e-12, "cgs": 4.627e-12, "pb": 0.5}),
     "mosfet": ("nmos", "dgsb", {"vto": 1.0, "kp": 1e-4, "gamma": 0.5, "phi": 0.65, "lambda": 0.02, "w": 1e-5, "l": 1e-6}),
@@ -53,7 +55,8 @@ PARTS = {
 }
 SPANS = {"v_d": (-6.0, 1.2), "v_be": (-3.0, 1.0), "v_bc": (-30.0, 1.0), "v_gk": (-60.0, 10.0), "v_pk": (-20.0, 500.0),
          "v_sk": (-20.0, 500.0), "v_gs": (-5.0, 8.0), "v_gd": (-20.0, 1.0), "v_ds": (-5.0, 20.0), "v_bs": (-10.0, 0.9), "v_h": (-20.0, 1.0), "v_l": (-1.0, 20.0), "v_c": (-0.5, 3.0), "v_s": (-10.0, 10.0),
-         "v_r": (-10.0, 10.0), "f": (-300.0, 300.0), "v_b": (-3.0, 1.4), "j": (-1.0, 1.0), "w": (-0.01, 0.01)}
+         "v_r": (-10.0, 10.0), "f": (-300.0, 300.0), "v_b": (-3.0, 1.4), "j": (-1.0, 1.0), "w": (-0.01, 0.01),
+         "v_bb": (-0.3, 0.3)}
 
 
 def laws(name):

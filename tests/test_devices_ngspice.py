@@ -51,7 +51,8 @@ def stamps(placement, potentials, nodes):
 
 def inner_solution(placement, outer):
     """Potentials of all nodes, outer first: the pins are raised to their voltages in small steps, with a damped Newton at each."""
-    inner = sorted({node for element in placement.elements for node in element.nodes} - set(outer) - {"0"})
+    used = {node for element in placement.elements for node in element.nodes} | {node for placed in placement.laws for pair in placed.inputs for node in pair}
+    inner = sorted(used - set(outer) - {"0"})
     nodes, n = [*outer, *inner], len(outer)
     potentials = dict.fromkeys(nodes, 0.0)
     for part_of in np.linspace(0.0, 1.0, 40) if inner else [1.0]:

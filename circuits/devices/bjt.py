@@ -144,8 +144,70 @@ def bjt_charge(v_be, v_bc, p):
     return i_c, i_b, q_e, q_c + p.tr * i_r, g_ce, g_cc, g_be, g_bc, c_e, c_ec, 0.0, c_c + p.tr * g_r
 
 
+class BaseConstants(NamedTuple):
+    """Constants of a base resistance that falls with current: the transistor's static ones, then RBM, RB - RBM (ohm) and IRB (A; 0: absent)."""
+
+    saturation: float
+    scale_f: float
+    scale_r: float
+    inverse_bf: float
+    inverse_br: float
+    inverse_vaf: float
+    inverse_var: float
+    inverse_ikf: float
+    inverse_ikr: float
+    leak_e: float
+    scale_e: float
+    leak_c: float
+    scale_c: float
+    least: float
+    rest: float
+    half: float
+
+
+@kernel(bare=True)
+def crowding(u):
+    """Part of RB - RBM that is left at u = i_b/IRB, 3 (tan z - z)/(z tan^2 z), and its slope by u."""
+    s = math.sqrt(1.0 + 14.59025 * u)
+    root = math.sqrt(u)
+    z = (s - 1.0) / (2.4317 * root)
+    z_u = (7.295125 / (s * root) - 0.5 * (s - 1.0) / (u * root)) / 2.4317
+    if z < 0.03:
+        # the same by its series: tan z - z would lose its digits
+        y = z * z
+        n = 1.0 + y * (0.4 + y * (17.0 / 105.0 + y * 62.0 / 945.0))
+        d = 1.0 + y * (2.0 / 3.0 + y * (17.0 / 45.0 + y * 62.0 / 315.0))
+        n_y = 0.4 + y * (34.0 / 105.0 + y * 62.0 / 315.0)
+        d_y = 2.0 / 3.0 + y * (34.0 / 45.0 + y * 62.0 / 105.0)
+        return n / d, (n_y - n / d * d_y) / d * 2.0 * z * z_u
+    t = math.tan(z)
+    f = 3.0 * (t - z) / (z * t * t)
+    return f, f * (t * t / (t - z) - 1.0 / z - 2.0 * (1.0 + t * t) / t) * z_u
+
+
+@kernel(bare=True)
+def bjt_base(v_be, v_bc, v_bb, p):
+    """(i, di/dv_be, di/dv_bc, di/dv_bb): current through the base resistance from the pin to the inner base."""
+    _, _, _, _, q_b, dq_e, dq_c, _, i_b, _, _, g_be, g_bc = transport(v_be, v_bc, p)
+    if p.half > 0.0:
+        u = i_b / p.half
+        part, slope = 1.0, 0.0
+        if u > 1e-9:
+            # beyond 1e8 the fitted constants would carry tan past its pole
+            part, slope = crowding(min(u, 1e8))
+            if u > 1e8:
+                slope = 0.0
+        r, r_e, r_c = p.least + p.rest * part, p.rest * slope * g_be / p.half, p.rest * slope * g_bc / p.half
+    else:
+        r = p.least + p.rest / q_b
+        r_e, r_c = -p.rest * dq_e / (q_b * q_b), -p.rest * dq_c / (q_b * q_b)
+    i = v_bb / r
+    return i, -i * r_e / r, -i * r_c / r, 1.0 / r
+
+
 BJT = Law("bjt", 4, ("v_be", "v_bc"), ("i_c", "i_b"), (), BjtConstants, bjt)
 BJT_CHARGE = Law("bjt_charge", 5, ("v_be", "v_bc"), ("i_c", "i_b"), ("q_be", "q_bc"), BjtConstants, bjt_charge)
+BJT_BASE = Law("bjt_base", 22, ("v_be", "v_bc", "v_bb"), ("i_bb",), (), BaseConstants, bjt_base)
 
 PARAMETERS = (
     Parameter("is", 1e-16, "A", "saturation current", 0.0, 1.0),
@@ -162,8 +224,8 @@ PARAMETERS = (
     Parameter("isc", 0.0, "A", "base-collector leakage saturation current", 0.0, 1.0),
     Parameter("nc", 2.0, "", "base-collector leakage emission coefficient", 0.05, 100.0),
     Parameter("rb", 0.0, "ohm", "base resistance", 0.0),
-    Parameter("rbm", 0.0, "ohm", "least base resistance: accepted, but RB is kept constant", 0.0),
-    Parameter("irb", 0.0, "A", "current where RB has fallen by half: accepted, but RB is kept constant", 0.0),
+    Parameter("rbm", 0.0, "ohm", "least base resistance, at high currents; 0: RB is constant", 0.0),
+    Parameter("irb", 0.0, "A", "base current where RB has fallen halfway to RBM; 0: it falls with the base charge", 0.0),
     Parameter("rc", 0.0, "ohm", "collector resistance", 0.0),
     Parameter("re", 0.0, "ohm", "emitter resistance", 0.0),
     Parameter("cje", 0.0, "F", "base-emitter capacitance without bias", 0.0, 1.0),
@@ -224,9 +286,11 @@ def place(device: Device, values: dict[str, float], instance: dict[str, float], 
     collector, base, emitter = outer = device.nodes[:3]
     elements = []
     inner = []
+    crowded = 0.0 < values["rbm"] < values["rb"] or values["irb"] > 0.0 < values["rb"]
     for pin, letter, node in (("rc", "c", collector), ("rb", "b", base), ("re", "e", emitter)):
         if values[pin] > 0.0:
-            elements.append(Resistor(f"{name}#{pin}", (node, f"{name}#{letter}"), values[pin] / scale_up, device.place))
+            if pin != "rb" or not crowded:
+                elements.append(Resistor(f"{name}#{pin}", (node, f"{name}#{letter}"), values[pin] / scale_up, device.place))
             node = f"{name}#{letter}"
         inner.append(node)
     c, b, e = inner
@@ -238,6 +302,11 @@ def place(device: Device, values: dict[str, float], instance: dict[str, float], 
     stored = p.cje > 0.0 or p.cjc > 0.0 or p.tf > 0.0 or p.tr > 0.0
     limits = (Limit(1, p.scale_f, critical_voltage(p.scale_f, p.saturation)), Limit(1, p.scale_r, critical_voltage(p.scale_r, p.saturation)))
     laws = [Placed(name, BJT_CHARGE if stored else BJT, p, (be, bc), (ce, be), (be, bc) if stored else (), limits)]
+    if crowded:
+        least = min(values["rbm"] or values["rb"] * (values["irb"] == 0.0), values["rb"])
+        base_constants = BaseConstants(*p[:13], least / scale_up, (values["rb"] - least) / scale_up, values["irb"] * scale_up)
+        across = pair(base, b)
+        laws.append(Placed(name, BJT_BASE, base_constants, (be, bc, across), (across,), (), (*limits, Limit())))
     outside = values["cjc"] * (1.0 - values["xcjc"]) * scale_up
     if outside > 0.0:
         layer = depletion(outside, values["vjc"], values["mjc"], values["fc"], celsius, values["tnom"])

@@ -5,7 +5,7 @@ Code 0 is kept for behavioural tapes, which are evaluated elsewhere. Constants o
 
 from __future__ import annotations
 
-from circuits.devices.bjt import BJT, BJT_CHARGE, BjtConstants, bjt, bjt_charge
+from circuits.devices.bjt import BJT, BJT_BASE, BJT_CHARGE, BaseConstants, BjtConstants, bjt, bjt_base, bjt_charge
 from circuits.devices.core import CORE, CoreConstants, core
 from circuits.devices.diode import DEPLETION, DIODE, DIODE_CHARGE, DepletionConstants, DiodeConstants, depletion_only, diode, diode_charge
 from circuits.devices.hysteresis import HYSTERESIS, HysteresisConstants, hysteresis
@@ -25,7 +25,8 @@ from circuits.kernels.jit import kernel
 
 LAWS: dict[str, Law] = {law.name: law for law in (
     DIODE, DIODE_CHARGE, DEPLETION, BJT, BJT_CHARGE, TRIODE, TRIODE_DEMPWOLF, PENTODE, JFET, JFET_CHARGE, MOSFET, MOSFET_TIED, VDMOS, RECTIFIER,
-    OPAMP, SWITCH, LDR, LDR_SLOW, CORE, OTA, HYSTERESIS)}
+    OPAMP, SWITCH, LDR, LDR_SLOW, CORE, OTA, HYSTERESIS,
+    BJT_BASE)}
 
 
 @kernel(bare=True)
@@ -98,3 +99,5 @@ def evaluate(code, c, k, x, y, J):
         spread(ota(x[0], x[1], constants_at(OtaConstants, c, k)), 2, 2, y, J)
     elif code == 21:
         spread(hysteresis(x[0], x[1], x[2], constants_at(HysteresisConstants, c, k)), 2, 3, y, J)
+    elif code == 22:
+        spread(bjt_base(x[0], x[1], x[2], constants_at(BaseConstants, c, k)), 1, 3, y, J)
