@@ -7,6 +7,7 @@ Nothing in a netlist is executed, and nothing is read outside its folder and the
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Sequence
 
@@ -20,14 +21,13 @@ from netlists.expand import Scope
 from netlists.files import Files
 from netlists.lexer import MAX_BYTES, Line, Span, decode
 from netlists.pages import Page, Stretch, page
+from netlists.schx import fill
 
 _FOREIGN_FORMATS = (
     ("(kicad_sch", "a KiCad schematic", "In KiCad: Inspect > Simulator, or File > Export > Netlist > SPICE."),
     ("(export", "a KiCad board netlist", "In KiCad: File > Export > Netlist > SPICE."),
     ("EESchema", "a KiCad schematic or symbol library", "In KiCad: File > Export > Netlist > SPICE."),
     ("(kicad_symbol_lib", "a KiCad symbol library", "In KiCad: File > Export > Netlist > SPICE from the schematic that uses it."),
-    ("<?xml", "an XML file", "Export a SPICE netlist from the program that wrote it."),
-    ("<Schematic", "a LiveSPICE drawing", "Export a SPICE netlist."),
     ("<Qucs", "a Qucs schematic", "In Qucs-S: Simulation > Save netlist."))
 
 
@@ -93,13 +93,16 @@ def read_text(text: str, *, path: str = "", folder=None, input: str | None = Non
     notes = Notes(strict)
     folder = Path(folder) if folder is not None else None
     deck = Deck(Files(folder, [Path(one) for one in include_paths]), notes)
-    found, title = _page(text, path, deck, folder)
+    drawn = _is_livespice(text)
+    found, title = (Page((), ()), "") if drawn else _page(text, path, deck, folder)
     contents = deck.gather(found, folder, Contents(), main=True)
     top = Scope(deck, contents)
     settle_temperature(deck, top)
     _steps(top)
     top.define({}, {})
     wishes = collect(top, input, output, tuple(_span(one) for one in controls))
+    if drawn:
+        title = fill(text, path, deck, top, wishes) or (Path(path).stem if path else "drawing")
     top.expand()
     for missing, place in deck.missing:
         notes.lose(f"{missing!r} is not found; nothing that is used is known to need it", place)
@@ -121,8 +124,14 @@ def _page(text: str, path: str, deck: Deck, folder: Path | None) -> tuple[Page, 
     return page(Stretch(body, path, first), main=True), title.strip().lstrip("*").strip()
 
 
+def _is_livespice(text: str) -> bool:
+    return re.match(r"\ufeff?\s*(<\?xml[^>]*\?>)?\s*(<!--.*?-->\s*)*<Schematic\b", text[:4000], re.DOTALL) is not None
+
+
 def _refuse_foreign(text: str, path: str) -> None:
     start = text.lstrip("\ufeff \t\r\n")[:200]
+    if start.startswith("<") and not _is_livespice(text):
+        raise NetlistError("this is an XML or HTML file, not a SPICE netlist", place=Place(path), mend="Export a SPICE netlist from the program that wrote it.")
     for sign, what, mend in _FOREIGN_FORMATS:
         if start.startswith(sign):
             raise NetlistError(f"this is {what}, not a SPICE netlist", place=Place(path), mend=mend)
