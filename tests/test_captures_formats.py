@@ -14,11 +14,10 @@ from validation.captures.capture import Capture
 from validation.captures.guitarml import read_guitarml
 from validation.captures.impulse import Impulse
 from validation.captures.load import check_selftest, describe, linear_share, load_capture, read_capture
-from validation.captures.nam import read_nam
 from validation.captures.reference import render
 from validation.captures.resampled import Resampled
 from validation.captures.rtneural import read_rtneural
-from validation.captures.wavenetva import read_wavenetva, to_nam
+from validation.captures.wavenetva import read_wavenetva, to_nam, write_nam
 
 OTHERS = every_other(np.random.default_rng(30))
 
@@ -115,15 +114,17 @@ def render_from_zeros(model, x):
 
 
 @pytest.mark.parametrize("name", ["wavenetva", "wavenetva softgated", "wavenetva relu"])
-def test_conversion_to_nam_is_exact_behind_the_receptive_field(name):
+def test_conversion_to_nam_is_exact_behind_the_receptive_field(name, tmp_path):
     model = read_wavenetva("x.json", OTHERS[name])
-    twin = read_nam("x.nam", json.loads(json.dumps(to_nam(model))))
+    twin = read_capture(write_nam(model, tmp_path / "x.nam"))
     x = example_signal(500, 0.6)
     target = render(model, x)
     assert esr(target[twin.prewarm:], render(twin, x)[twin.prewarm:]) < 1e-13
     assert twin.sample_rate == 44100.0
     with pytest.raises(ModelFileError, match="no exact .nam"):
         to_nam(twin)
+    with pytest.raises(ModelFileError, match="can't be written"):
+        write_nam(model, tmp_path / "absent" / "x.nam")
 
 
 def test_knobs_glide_and_change_the_sound(stored):
@@ -258,3 +259,39 @@ def test_damaged_files_are_refused_with_the_cause(document, match, stored):
 def test_sizes_are_for_nam_files_only(stored):
     with pytest.raises(ModelFileError, match="only .nam captures come in sizes"):
         load_capture(stored(LSTM), slim=0.5)
+
+
+WEIRD = (None, True, 0, -1, 3, 10**30, -(10**18), 1.5, "", "Tanh", [], {}, [[]], [1], [None], {"a": 1}, "9" * 5000, 1e308, [1e308],
+         [["a"]], 4096, 2**31, 2**63)
+
+
+def places(value, path=()):
+    """Paths to what stands in a document, the first few items of each list."""
+    if path:
+        yield path
+    items = value.items() if isinstance(value, dict) else enumerate(value[:4]) if isinstance(value, list) else ()
+    for key, inner in items:
+        yield from places(inner, (*path, key))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_no_damage_gives_anything_but_a_refusal_or_a_finite_sound(seed, stored):
+    rng = np.random.default_rng(seed)
+    documents = list({**every_nam(rng), **OTHERS}.values())
+    refused = played = 0
+    for _ in range(150):
+        document = json.loads(json.dumps(documents[rng.integers(len(documents))]))
+        for _ in range(rng.integers(1, 3)):
+            found = list(places(document))
+            path = found[rng.integers(len(found))]
+            change = WEIRD[rng.integers(len(WEIRD))]
+            document = without(document, *path) if rng.random() < 0.2 else replaced(document, change, *path)
+        try:
+            capture = load_capture(stored(document))
+        except ModelFileError as error:
+            assert "\n" not in str(error) and len(str(error)) < 400
+            refused += 1
+        else:
+            assert np.isfinite(capture.process(example_signal(64))).all()
+            played += 1
+    assert refused > 60 and played > 3

@@ -62,7 +62,7 @@ def read_activation(section: Section, key: str, value, n_channels: int) -> Activ
     lower = name.lower()
     kind = _SPELLINGS.get(lower, lower)
     if kind not in KINDS or kind == "exp":  # exp is a part of softmax only
-        inner.refuse(f"the activation {name!r} is unknown", f"Known: {', '.join(KINDS[:-1])}, prelu.")
+        inner.refuse(f"the activation {name[:40]!r} is unknown", f"Known: {', '.join(KINDS[:-1])}, prelu.")
     if kind == "leakyrelu":
         slopes = inner.values.get("negative_slopes")
         if slopes is not None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from circuits.controls import Control
-from circuits.errors import CircuitError, SignalError
+from circuits.errors import CircuitError, ModelFileError, Place, SignalError
 from circuits.processor import Run, State, check_samples, check_state, turned
 from validation.captures import kernels as k
 from validation.captures import segments
@@ -239,6 +239,9 @@ class Capture:
                 self.process(np.zeros(self.model.prewarm))
             self._samples = 0
             self._rest = {positions: self.state}
+            if not all(np.isfinite(values).all() for values in self._rest[positions].values()):
+                raise ModelFileError("silence alone drives the net beyond all numbers", place=Place(self.model.path),
+                                     mend="The training failed or the file is damaged.")
         self.state = self._rest[positions]
 
     def __deepcopy__(self, memo) -> "Capture":

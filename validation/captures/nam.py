@@ -70,7 +70,7 @@ def _read_model(top: Section, slim, oldest_first: bool, depth: int) -> Model:
     _check_version(top)
     architecture = top.text("architecture")
     if architecture not in ARCHITECTURES:
-        top.refuse(f"the architecture {architecture!r} is unknown", f"Known: {', '.join(ARCHITECTURES)}.")
+        top.refuse(f"the architecture {architecture[:40]!r} is unknown", f"Known: {', '.join(ARCHITECTURES)}.")
     config = top.section("config")
     rate = top.number("sample_rate", 0.0) or None
     if rate is not None and not 1000.0 <= rate <= 1e6:

@@ -362,7 +362,11 @@ class Builder:
         header[k.POSITION], header[k.ROOM] = 0, room
         header[k.IN], header[k.IN_STRIDE] = address(source)
         header[k.OUT], header[k.N_KNOBS] = address(result)[0], n_knobs
-        weights = np.concatenate(self.weights).astype(self.dtype)
+        with np.errstate(over="ignore"):
+            weights = np.concatenate(self.weights).astype(self.dtype)
+        if not np.isfinite(weights).all():
+            raise ModelFileError(f"a weight is too large for {self.dtype}", place=Place(self.model.path),
+                                 mend="The training failed or the file is damaged.")
         table = np.concatenate([header, operations.ravel(), rows, buffers])
         weights.flags.writeable = table.flags.writeable = False
         return Program(at + PADDING, weights, table, tuple(recurrent), self.lanes)
