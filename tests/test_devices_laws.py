@@ -156,6 +156,14 @@ def test_pnp_is_the_npn_turned_round():
     assert pnp.constants == npn.constants
 
 
+def test_base_resistance_is_plain_unless_it_can_fall():
+    """RBM not given, or equal to RB, is one resistor, also with IRB: many cards write all three."""
+    for values in ({"rb": 10.0}, {"rb": 10.0, "irb": 1e-6}, {"rb": 1.0, "rbm": 1.0, "irb": 1e-6}):
+        placed = part("npn", "cbe", **values)
+        assert len(placed.laws) == 1 and placed.elements[0].value == values["rb"]
+    assert [placed.law.name for placed in part("npn", "cbe", rb=10.0, rbm=1.0).laws] == ["bjt", "bjt_base"]
+
+
 def test_area_and_parallel():
     one, four = part("d", "ab", rs=8.0, cjo=1e-12), part("d", "ab", instance={"area": 2.0, "m": 2.0}, rs=8.0, cjo=1e-12)
     assert rows(four.laws[0].law, (0.6,), four.laws[0].constants)[0] == pytest.approx(4.0 * rows(one.laws[0].law, (0.6,), one.laws[0].constants)[0])

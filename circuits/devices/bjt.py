@@ -225,7 +225,7 @@ PARAMETERS = (
     Parameter("nc", 2.0, "", "base-collector leakage emission coefficient", 0.05, 100.0),
     Parameter("rb", 0.0, "ohm", "base resistance", 0.0),
     Parameter("rbm", 0.0, "ohm", "least base resistance, at high currents; 0: RB is constant", 0.0),
-    Parameter("irb", 0.0, "A", "base current where RB has fallen halfway to RBM; 0: it falls with the base charge", 0.0),
+    Parameter("irb", 0.0, "A", "base current where RB has fallen halfway to RBM; 0: RB falls with the base charge", 0.0),
     Parameter("rc", 0.0, "ohm", "collector resistance", 0.0),
     Parameter("re", 0.0, "ohm", "emitter resistance", 0.0),
     Parameter("cje", 0.0, "F", "base-emitter capacitance without bias", 0.0, 1.0),
@@ -286,7 +286,8 @@ def place(device: Device, values: dict[str, float], instance: dict[str, float], 
     collector, base, emitter = outer = device.nodes[:3]
     elements = []
     inner = []
-    crowded = 0.0 < values["rbm"] < values["rb"] or values["irb"] > 0.0 < values["rb"]
+    least = values["rbm"] or values["rb"]  # SPICE: RBM not given is RB, whatever IRB
+    crowded = least < values["rb"]
     for pin, letter, node in (("rc", "c", collector), ("rb", "b", base), ("re", "e", emitter)):
         if values[pin] > 0.0:
             if pin != "rb" or not crowded:
@@ -303,7 +304,6 @@ def place(device: Device, values: dict[str, float], instance: dict[str, float], 
     limits = (Limit(1, p.scale_f, critical_voltage(p.scale_f, p.saturation)), Limit(1, p.scale_r, critical_voltage(p.scale_r, p.saturation)))
     laws = [Placed(name, BJT_CHARGE if stored else BJT, p, (be, bc), (ce, be), (be, bc) if stored else (), limits)]
     if crowded:
-        least = min(values["rbm"] or values["rb"] * (values["irb"] == 0.0), values["rb"])
         base_constants = BaseConstants(*p[:13], least / scale_up, (values["rb"] - least) / scale_up, values["irb"] * scale_up)
         across = pair(base, b)
         laws.append(Placed(name, BJT_BASE, base_constants, (be, bc, across), (across,), (), (*limits, Limit())))
