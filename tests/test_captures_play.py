@@ -75,6 +75,8 @@ def test_tanh_is_exact_to_a_few_roundings():
     y = Capture(read_nam("x.nam", document)).process(x)
     there = x != 0.0
     assert np.abs(y[there] / np.tanh(x[there]) - 1.0).max() < 4e-7
+    y = Capture(read_nam("x.nam", document), "float64").process(x)
+    assert np.abs(y[there] / np.tanh(x[there]) - 1.0).max() < 2e-15
 
 
 def test_rest_is_settled_silence_and_reset_returns_there():

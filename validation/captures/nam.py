@@ -132,7 +132,7 @@ def _read_container(top, config, base, slim, oldest_first, depth) -> Model:
         chosen = next((index for index, limit in enumerate(limits) if slim < limit), chosen)
     model = models[chosen]
     return replace(model, architecture=f"SlimmableContainer of {len(models)}, size {chosen + 1}: {model.architecture}",
-                   sample_rate=rate, metadata={**model.metadata, **base.metadata})
+                   sample_rate=rate, metadata={**base.metadata, **model.metadata})
 
 
 def _read_sequential(config, base, slim, oldest_first, depth) -> Model:
