@@ -116,6 +116,10 @@ class Oversampled:
         self.inner = inner
         self.factor = factor
         self._taps = half_band(factor)
+        if hasattr(inner, "lead"):
+            # the deck's own moving sources (a tremolo's, a ring modulator's carrier) wait for the audio in the filter
+            inner.lead = DELAY // 2 * factor
+            inner.reset()
         self._clear()
 
     def _clear(self) -> None:

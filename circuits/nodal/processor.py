@@ -69,6 +69,7 @@ class NodalProcessor:
         self.strict = strict
         self._rate = float(sample_rate)
         self._waiting = False
+        self.lead = 0  # samples between a reset and time zero: what a filter in front delays the audio by
         self._equations = _equations(circuit)
         self._model = discretise(self._equations, self._rate, rule)
         self._rest = operating_point(self._equations)
@@ -114,12 +115,12 @@ class NodalProcessor:
         return self._run
 
     def reset(self) -> None:
-        """Back to the operating point of the present control positions, and to time zero."""
+        """Back to the operating point of the present control positions, and to ``lead`` samples before time zero."""
         rest = self.operating_point
         self._motion = transient.motion(self._model)
         self._scratch = transient.scratch(self._model)
         self._settle(rest)
-        self._time = 0
+        self._time = -self.lead
         self._run = Run()
 
     def _settle(self, rest: OperatingPoint) -> None:
@@ -201,8 +202,8 @@ class NodalProcessor:
             if moving.kind == "audio":
                 u[:, k] = x
                 continue
-            # the operating point is time zero; the first sample is one step later
-            times = (self._time + 1 + np.arange(len(x))) / self._rate if times is None else times
+            # sample n is time n / rate, as in a recording; before time zero a source stands where it starts
+            times = np.maximum(self._time + np.arange(len(x)), 0) / self._rate if times is None else times
             u[:, k] = times if moving.kind == "time" else moving.waveform.at(times)
         return u
 
