@@ -22,6 +22,7 @@ PARTS = {
     "zener": ("d", "ab", {"is": 0.88e-15, "bv": 4.7, "ibv": 20.2e-3, "nbv": 1.7}),
     "recombining": ("d", "ab", {"is": 2.682e-9, "n": 1.836, "ikf": 44e-3, "isr": 1.5e-9, "nr": 2.0, "bv": 100.0, "vj": 0.5, "m": 0.33}),
     "charged": ("d", "ab", {"is": 2.52e-9, "n": 1.752, "cjo": 4e-12, "m": 0.4, "tt": 20e-9, "vj": 0.6, "bv": 75.0, "ikf": 0.05}),
+    "idealised": ("d", "ab", {"ron": 10.0, "roff": 1e6, "vfwd": 0.6, "vrev": 4.0, "epsilon": 0.3, "revepsilon": 0.1}),
     "bjt": ("npn", "cbe", SILICON),
     "germanium": ("npn", "cbe", GUMMEL),
     "pnp": ("pnp", "cbe", GUMMEL),
@@ -94,7 +95,7 @@ def test_codes_are_consecutive():
     assert {placed.law.name for name in PARTS for placed in laws(name)} == set(LAWS)
 
 
-@pytest.mark.parametrize("name", ["diode", "zener", "recombining", "charged", "bjt", "germanium", "pnp", "jfet", "jfet charged", "mosfet",
+@pytest.mark.parametrize("name", ["diode", "zener", "recombining", "charged", "idealised", "bjt", "germanium", "pnp", "jfet", "jfet charged", "mosfet",
                                   "mosfet tied", "vdmos", "vdmos sharp", "triode", "pentode", "rectifier", "switch", "switch opening", "ldr"])
 def test_passive(name):
     """A static device without a supply can only take power."""
@@ -164,6 +165,12 @@ def test_base_resistance_is_plain_unless_it_can_fall():
         placed = part("npn", "cbe", **values)
         assert len(placed.laws) == 1 and placed.elements[0].value == values["rb"]
     assert [placed.law.name for placed in part("npn", "cbe", rb=10.0, rbm=1.0).laws] == ["bjt", "bjt_base"]
+
+
+def test_idealised_diode_of_ltspice():
+    law = part("d", "ab", ron=10.0, roff=1e6, vfwd=0.6, vrev=4.0, rrev=20.0).laws[0]
+    for v, i in ((0.5, 0.5e-6), (1.6, 1.6e-6 + 0.9995 * (0.1 - 1e-6)), (-3.0, -3e-6), (-5.0, -5e-6 - 0.9995 * (0.05 - 1e-6))):
+        assert rows(law.law, (v,), law.constants)[0][0] == pytest.approx(i, rel=1e-9)
 
 
 def test_area_and_parallel():

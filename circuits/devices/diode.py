@@ -104,9 +104,42 @@ def depletion_only(v_d, p):
     return depletion_charge(v_d, p.capacitance, p.potential, p.grading, p.corner, p.f1, p.f2, p.f3)
 
 
+class LinearConstants(NamedTuple):
+    """LTspice's idealised diode: conductances off, on and in breakdown (S), both knees (V) and the widths of their bends (V)."""
+
+    off: float
+    on: float
+    reverse: float
+    forward_knee: float
+    reverse_knee: float
+    forward_width: float
+    reverse_width: float
+
+
+@kernel(bare=True)
+def ramp(x, width):
+    """0 below 0, then a parabola over ``width``, then a straight line of slope 1; and its slope."""
+    if x <= 0.0:
+        return 0.0, 0.0
+    if x < width:
+        return 0.5 * x * x / width, x / width
+    return x - 0.5 * width, 1.0
+
+
+@kernel(bare=True)
+def diode_linear(v_d, p):
+    """(i_d, di_d/dv_d) of straight lines: off, on above the forward knee, and breakdown below the reverse knee."""
+    up, d_up = ramp(v_d - p.forward_knee, p.forward_width)
+    down, d_down = ramp(-v_d - p.reverse_knee, p.reverse_width)
+    on, reverse = p.on - p.off, p.reverse - p.off
+    return p.off * v_d + on * up - reverse * down, p.off + on * d_up + reverse * d_down
+
+
 DIODE = Law("diode", 1, ("v_d",), ("i_d",), (), DiodeConstants, diode)
 DIODE_CHARGE = Law("diode_charge", 2, ("v_d",), ("i_d",), ("q_d",), DiodeConstants, diode_charge)
 DEPLETION = Law("depletion", 3, ("v_d",), (), ("q_d",), DepletionConstants, depletion_only)
+DIODE_LINEAR = Law("diode_linear", 23, ("v_d",), ("i_d",), (), LinearConstants, diode_linear)
+BEND = 1e-3  # V: least width of a bend of the idealised diode, so that its slope has no step
 
 PARAMETERS = (
     Parameter("is", 1e-14, "A", "saturation current", 0.0, 1.0),
@@ -126,6 +159,13 @@ PARAMETERS = (
     Parameter("eg", 1.11, "eV", "activation energy", 0.0, 10.0),
     Parameter("xti", 3.0, "", "temperature exponent of IS", -100.0, 100.0),
     Parameter("tnom", 27.0, "C", "temperature of the parameters", -200.0, 400.0),
+    Parameter("ron", 0.0, "ohm", "idealised diode of LTspice: resistance when on; RON, ROFF or VFWD above 0 replace the exponential law", 0.0),
+    Parameter("roff", 0.0, "ohm", "its resistance when off; 0: 1e12", 0.0),
+    Parameter("vfwd", 0.0, "V", "its forward knee", 0.0),
+    Parameter("vrev", math.inf, "V", "its breakdown", 0.0),
+    Parameter("rrev", 0.0, "ohm", "its resistance in breakdown; 0: as RON", 0.0),
+    Parameter("epsilon", 0.0, "V", "width of the bend that begins at VFWD", 0.0),
+    Parameter("revepsilon", 0.0, "V", "width of the bend that begins at VREV", 0.0),
     Parameter("tcv", 0.0, "V/K", "linear temperature coefficient of BV: BV - TCV dT"),
 )
 INSTANCE = (
@@ -169,6 +209,8 @@ def diode_constants(values: dict[str, float], scale_up: float, multiple: float, 
 def place(device: Device, values: dict[str, float], instance: dict[str, float], celsius: float) -> Placement:
     """One law between anode and cathode, behind a resistor when RS is given."""
     scale_up = instance["area"] * instance["m"]
+    if values["ron"] > 0.0 or values["roff"] > 0.0 or values["vfwd"] > 0.0:
+        return _idealised(device, values, scale_up)
     constants = diode_constants(values, scale_up, instance["m"], celsius)
     anode, cathode = device.nodes
     elements = ()
@@ -181,6 +223,14 @@ def place(device: Device, values: dict[str, float], instance: dict[str, float], 
     limit = Limit(1, constants.scale, critical_voltage(constants.scale, constants.saturation))
     return Placement((Placed(device.name, DIODE_CHARGE if stored else DIODE, constants, (pair,), (pair,), (pair,) if stored else (),
                              (limit,)),), elements)
+
+
+def _idealised(device: Device, values: dict[str, float], scale_up: float) -> Placement:
+    on = scale_up / (values["ron"] or 1.0)
+    constants = LinearConstants(scale_up / (values["roff"] or 1e12), on, scale_up / values["rrev"] if values["rrev"] > 0.0 else on, values["vfwd"],
+                                values["vrev"], max(values["epsilon"], BEND), max(values["revepsilon"], BEND))
+    pair = (device.nodes[0], device.nodes[1])
+    return Placement((Placed(device.name, DIODE_LINEAR, constants, (pair,), (pair,), (), (Limit(),)),))
 
 
 DIODES = Family(("d",), ("anode", "cathode"), PARAMETERS, INSTANCE, place)

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from circuits.devices.bjt import BJT, BJT_BASE, BJT_CHARGE, BaseConstants, BjtConstants, bjt, bjt_base, bjt_charge
 from circuits.devices.core import CORE, CoreConstants, core
-from circuits.devices.diode import DEPLETION, DIODE, DIODE_CHARGE, DepletionConstants, DiodeConstants, depletion_only, diode, diode_charge
+from circuits.devices.diode import (DEPLETION, DIODE, DIODE_CHARGE, DIODE_LINEAR, DepletionConstants, DiodeConstants, LinearConstants,
+                                    depletion_only, diode, diode_charge, diode_linear)
 from circuits.devices.hysteresis import HYSTERESIS, HysteresisConstants, hysteresis
 from circuits.devices.jfet import JFET, JFET_CHARGE, JfetConstants, jfet, jfet_charge
 from circuits.devices.law import Law
@@ -26,7 +27,7 @@ from circuits.kernels.jit import kernel
 LAWS: dict[str, Law] = {law.name: law for law in (
     DIODE, DIODE_CHARGE, DEPLETION, BJT, BJT_CHARGE, TRIODE, TRIODE_DEMPWOLF, PENTODE, JFET, JFET_CHARGE, MOSFET, MOSFET_TIED, VDMOS, RECTIFIER,
     OPAMP, SWITCH, LDR, LDR_SLOW, CORE, OTA, HYSTERESIS,
-    BJT_BASE)}
+    BJT_BASE, DIODE_LINEAR)}
 
 
 @kernel(bare=True)
@@ -101,3 +102,5 @@ def evaluate(code, c, k, x, y, J):
         spread(hysteresis(x[0], x[1], x[2], constants_at(HysteresisConstants, c, k)), 2, 3, y, J)
     elif code == 22:
         spread(bjt_base(x[0], x[1], x[2], constants_at(BaseConstants, c, k)), 1, 3, y, J)
+    elif code == 23:
+        spread(diode_linear(x[0], constants_at(LinearConstants, c, k)), 1, 1, y, J)
