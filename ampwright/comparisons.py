@@ -123,7 +123,8 @@ def entry(signal: Signal, label: str = "", *, engine: str = "nodal", oversample:
         digest = _digest(locate(what).path)
     except ModelFileError:
         digest = ""  # said again, with its reason, when it is loaded
-    return Entry(label or own, lambda rate: _ready(load(what), rate, {**controls, **options}, engine, oversample), str(signal), digest)
+    source = what + ("@" + ",".join(f"{name}={value}" for name, value in options.items()) if options else "")
+    return Entry(label or own, lambda rate: _ready(load(what), rate, {**controls, **options}, engine, oversample), source, digest)
 
 
 def compare(dry: str | Path | Audio | None, target: Signal, candidates: Sequence[Signal] | Mapping[str, Signal], output: str | Path | None = None, *,

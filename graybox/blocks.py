@@ -181,6 +181,11 @@ class BlockProcessor:
         return self._block.turn(**self._pending) if self._pending else self._block
 
     @property
+    def n_parameters(self) -> int:
+        """Numbers that describe the block."""
+        return self._block.n_parameters
+
+    @property
     def sample_rate(self) -> float:
         return self._block.sample_rate
 

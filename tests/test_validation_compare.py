@@ -14,7 +14,10 @@ from shaper import Shaper
 from circuits.errors import ModelFileError, SignalError
 from validation.align import advance
 from validation.audio import Audio, read_audio, resample
-from validation.compare import LEVEL_EDGES, Entry, bootstrap_interval, compare, paired_tests, render
+from validation.captures.capture import Capture
+from validation.captures.nam import read_nam
+from validation.captures.resampled import Resampled
+from validation.compare import LEVEL_EDGES, Entry, bootstrap_interval, compare, cost, paired_tests, render
 from validation.comparison import read_comparison, write_comparison
 from validation.metrics import METRICS, evaluate
 from validation.response import LEVELS, measure_response
@@ -135,6 +138,16 @@ def test_declared_latency_is_taken_out():
     assert np.array_equal(samples, TARGET) and seconds > 0.0
     result = compare(DRY, Entry("t", _model()), [Entry("late", _model(latency=100))], mode="none", measure=False)
     assert result.rows[0].scores["esr"] == 0.0 and "declared latency of 100 samples" in result.notes[0]
+
+
+def test_models_that_know_tell_their_cost():
+    document = {"version": "0.5.0", "architecture": "Linear", "config": {"receptive_field": 3, "bias": False}, "weights": [0.5, 0.25, 0.1],
+                "sample_rate": 48000}
+    capture = Capture(read_nam("three-taps.nam", document))
+    assert cost(capture) == (3.0, 6.0) and cost(Resampled(capture, 96000.0)) == (3.0, 3.0)
+    assert all(math.isnan(part) for part in cost(Shaper()))
+    row = compare(DRY, Entry("t", _recording(DRY.samples)), [Entry("capture", lambda rate: Resampled(capture, 44100.0))], measure=False).rows[0]
+    assert row.n_parameters == 3.0 and row.operations == pytest.approx(6.0 * 48000 / 44100)
 
 
 def test_segments_levels_and_intervals(found):

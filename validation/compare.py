@@ -89,6 +89,18 @@ def _digest(samples: np.ndarray) -> str:
     return hashlib.sha256(np.ascontiguousarray(samples).tobytes()).hexdigest()
 
 
+def cost(processor: Processor) -> tuple[float, float]:
+    """Learned numbers and operations for each outer sample, NaN where a model does not tell.
+
+    Models that know have ``n_parameters`` and ``operations_per_sample``; wrappers (oversampling, resampling) have ``inner``.
+    """
+    inner = processor
+    while not hasattr(inner, "n_parameters") and hasattr(inner, "inner"):
+        inner = inner.inner
+    return (float(getattr(inner, "n_parameters", math.nan)),
+            float(getattr(inner, "operations_per_sample", math.nan)) * inner.sample_rate / processor.sample_rate)
+
+
 def render(processor: Processor, samples: np.ndarray, progress=None) -> tuple[np.ndarray, float]:
     """Run a whole recording through a freshly reset model; its declared latency is taken out.
 
@@ -160,8 +172,7 @@ def _take(entry: Entry, dry: Audio | None, rate: float, n_samples: int | None, m
         if bad:
             notes.append(f"{entry.label}: {bad} samples did not converge, the first at {thing.run.first_bad_time:.4f} s")
         take = _Take(samples, "model", entry.digest, (), dry.duration / seconds if seconds else math.inf, bad,
-                     float(getattr(thing, "n_parameters", math.nan)), float(getattr(thing, "operations_per_sample", math.nan)),
-                     measure_response(thing, level=level) if measure else None)
+                     *cost(thing), measure_response(thing, level=level) if measure else None)
     if not np.any(take.samples != take.samples[0]):
         raise SignalError("the signal is silent", mend="Look at its level and its input.")
     if n_samples is not None and len(take.samples) != n_samples:

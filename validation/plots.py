@@ -136,7 +136,7 @@ def plot_waveform(comparison: Comparison, *, ax=None, start: float | None = None
     first = _worst_moment(comparison) if start is None else int(start * rate)
     part = slice(first, first + max(int(span * rate), 2))
     title = "Waveform where the candidates differ most" if start is None else "Waveform"
-    ax = _axes(ax, f"time after {(comparison.region[0] + first) / rate:.4f} s / ms", "amplitude / FS", title)
+    ax = _axes(ax, f"time after {(comparison.region[0] + first) / rate:.4f} s / ms", "amplitude / V or FS", title)
     reference = comparison.reference()[part]
     t = 1e3 * np.arange(len(reference)) / rate
     ax.plot(t, reference, **_line(styles[comparison.target.label], 2.2))
@@ -211,7 +211,7 @@ def _smooth(frequencies: np.ndarray, values: np.ndarray, centres: np.ndarray, wi
 def plot_spectrum(comparison: Comparison, *, ax=None):
     """Long-term power spectra, smoothed to twelfths of an octave, dB re the target's strongest."""
     rate, styles = comparison.sample_rate, comparison_styles(comparison)
-    ax = _frequency_axis(_axes(ax, "frequency / Hz", "power density / dB", "Spectrum"), rate / 2.0)
+    ax = _frequency_axis(_axes(ax, "frequency / Hz", "power density / dB re target's strongest", "Spectrum"), rate / 2.0)
     centres = np.geomspace(20.0, 0.49 * rate, 400)
     size = min(16384, len(comparison.reference()))
 
@@ -237,10 +237,12 @@ def plot_linear_response(comparison: Comparison, *, ax=None):
     size = min(8192, len(dry))
     centres = np.geomspace(40.0, 0.49 * rate, 300)
     f, power = welch(dry, rate, nperseg=size)
-    heard = power > 1e-6 * power.max()  # where the music has nothing, a ratio says nothing
+    loud = power > 1e-6 * power.max()
     for label, samples in [(comparison.target.label, comparison.reference()), *((row.label, comparison.estimate(row)) for row in comparison.good)]:
         samples = samples[:len(dry)]
         cross = np.abs(csd(dry[:len(samples)], samples, rate, nperseg=size)[1])
+        own = welch(samples, rate, nperseg=size)[1]
+        heard = loud & (cross**2 > 0.5 * power * own)  # where the music has nothing, or not to do with it, a ratio says nothing
         gain = 20.0 * np.log10(np.maximum(_smooth(f, cross, centres, 6.0), 1e-24) / np.maximum(_smooth(f, power, centres, 6.0), 1e-24))
         gain[_smooth(f, heard.astype(float), centres, 6.0) < 0.5] = np.nan
         ax.plot(centres, gain, **_line(styles[label], 2.2 if label == comparison.target.label else 1.5))
@@ -307,8 +309,8 @@ def plot_frequency_response(responses: Mapping[str, Response], *, ax=None, style
 
 def plot_harmonics(responses: Mapping[str, Response], order: int, *, ax=None, styles=None):
     """One harmonic against the level of a 1 kHz tone: order 1 as output level, others relative to the fundamental."""
-    name = "fundamental / dB" if order == 1 else f"harmonic {order} / dB re fundamental"
-    ax = _axes(ax, "input level / dB", name, f"Harmonic {order} against level" if order > 1 else "Output against input level")
+    name = "fundamental / dB re 1" if order == 1 else f"harmonic {order} / dB re fundamental"
+    ax = _axes(ax, "input level / dB re 1", name, f"Harmonic {order} against level" if order > 1 else "Output against input level")
     for style, response in _each(responses, styles):
         if response.harmonics.shape[1] < order:
             continue
@@ -334,7 +336,7 @@ def harmonics_figure(responses: Mapping[str, Response], *, styles=None):
 
 def plot_static_curve(responses: Mapping[str, Response], *, ax=None, styles=None):
     """Answer to one period of the loudest 1 kHz tone against its input."""
-    ax = _axes(ax, "input", "output", "Static curve (1 kHz at full level, fundamental in phase)")
+    ax = _axes(ax, "input / V or FS", "output / V or FS", "Static curve (1 kHz at full level, fundamental in phase)")
     for style, response in _each(responses, styles):
         ax.plot(response.static_x, response.static_y, **_line(style, 1.8))
     return _legend(ax)
@@ -342,7 +344,7 @@ def plot_static_curve(responses: Mapping[str, Response], *, ax=None, styles=None
 
 def plot_step(responses: Mapping[str, Response], *, ax=None, styles=None):
     """Answer to a small step, scaled to 1, on a logarithmic axis of time."""
-    ax = _axes(ax, "time / ms", "output", "Step response, small signals")
+    ax = _axes(ax, "time / ms", "output of a step of 1", "Step response, small signals")
     for style, response in _each(responses, styles):
         later = response.step_time > 0.0
         ax.plot(1e3 * response.step_time[later], response.step[later], **_line(style, 1.8))

@@ -69,6 +69,16 @@ class Capture:
         return self.model.sample_rate or DEFAULT_RATE
 
     @property
+    def n_parameters(self) -> int:
+        """Learned numbers."""
+        return self.model.n_weights
+
+    @property
+    def operations_per_sample(self) -> int:
+        """Multiplications and additions of the layers: every weight is used once a sample; activations are not counted."""
+        return 2 * self.model.n_weights
+
+    @property
     def latency(self) -> int:
         """Captures are causal and aligned: 0."""
         return 0

@@ -40,7 +40,7 @@ const abx = {
     if (a === b) { text($("abx-result"), "Choose two different signals."); return; }
     const trials = Math.min(Math.max(Math.round(Number($("abx-trials").value)) || 10, 5), 100);
     this.results = { test: "ABX", a, b, trials: [], wanted: trials }; this.running = true;
-    $("abx-running").hidden = false; $("abx-export").hidden = true; $("rating-start").disabled = true; text($("abx-result"));
+    $("abx-running").hidden = false; $("abx-form").hidden = true; $("abx-export").hidden = true; $("rating-start").disabled = true; text($("abx-result"));
     blind(true); this.next();
   },
   next() {
@@ -61,7 +61,7 @@ const abx = {
   },
   finish() {
     this.running = false; blind(false); player.pause(); show();
-    $("abx-running").hidden = true; $("rating-start").disabled = false;
+    $("abx-running").hidden = true; $("abx-form").hidden = false; $("rating-start").disabled = false;
     const trials = this.results.trials.length, right = this.results.trials.filter((t) => t.x === t.answer).length;
     if (!trials) { text($("abx-result"), "Stopped before the first answer."); return; }
     const p = guessing(right, trials);
@@ -93,14 +93,14 @@ const rating = {
       line.append(button, slider, value); item.append(line);
       return item;
     }));
-    $("rating-running").hidden = false; $("rating-export").hidden = true; $("abx-start").disabled = true; text($("rating-result"));
+    $("rating-running").hidden = false; $("rating-form").hidden = true; $("rating-export").hidden = true; $("abx-start").disabled = true; text($("rating-result"));
     blind(true);
   },
   mark(button) { press($("rating-running").querySelectorAll("button[aria-pressed]"), button); },
   finish() {
     if (this.results.stimuli.some((s) => s.score === null)) { text($("rating-result"), "Rate every sound first: move each slider."); return; }
     this.running = false; blind(false); player.pause(); show();
-    $("rating-running").hidden = true; $("abx-start").disabled = false; $("rating-export").hidden = false;
+    $("rating-running").hidden = true; $("rating-form").hidden = false; $("abx-start").disabled = false; $("rating-export").hidden = false;
     for (const stimulus of this.results.stimuli) stimulus.label = stimulus.role === "candidate" ? label(stimulus.id) : stimulus.role;
     Object.assign(this.results, { report: facts.digest });
     const list = document.createElement("ul");
