@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from check_devices import rows
+from check_devices import check_finite, check_slopes, dissipated, rows
 
 from circuits.devices import catalogue, reference
 from circuits.devices.catalogue import find, names, suggest
@@ -63,6 +63,24 @@ def test_every_row_can_be_placed_and_conducts():
         for placed in place(device).laws:
             values, slopes = rows(placed.law, np.full(len(placed.law.inputs), 0.2), placed.constants)
             assert np.all(np.isfinite(values)) and np.any(slopes != 0.0), name
+
+
+SPANS = {"v_d": (-3.0, 0.9), "v_be": (-1.0, 0.8), "v_bc": (-12.0, 0.6), "v_bb": (-0.1, 0.1), "v_gs": (-3.0, 3.0), "v_gd": (-12.0, 0.6), "v_ds": (-1.0, 12.0),
+         "v_gk": (-20.0, 3.0), "v_pk": (1.0, 400.0), "v_sk": (1.0, 400.0), "v_h": (-15.0, 0.0), "v_l": (0.0, 15.0), "v_r": (-9.0, 9.0), "v_b": (-1.0, 1.3)}
+
+
+@pytest.mark.parametrize("name", names())
+def test_every_part_obeys_the_laws(name):
+    """Exact slopes, finite values, and no power given away, with the numbers of each part (an op-amp and an OTA are fed from ground)."""
+    rng = np.random.default_rng(5)
+    card = find(name)
+    least = [pin for pin in FAMILIES[card.kind].pins if not pin.endswith("?")]
+    for placed in place(Device("x1", tuple(f"n{k}" for k in range(len(least))), card)).laws:
+        points = np.array([rng.uniform(*SPANS[item], 10) for item in placed.law.inputs]).T
+        check_slopes(placed.law, placed.constants, points)
+        check_finite(placed.law, placed.constants, rng, count=10)
+        if card.kind not in ("opamp", "ota", "triode_dz") and placed.law.name != "ldr_slow":
+            assert all(dissipated(placed, x) >= -1e-21 for x in points)
 
 
 def test_every_row_has_a_source_and_unique_names():
