@@ -15,9 +15,8 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-from circuits.devices.junction import thermal_voltage
 from circuits.devices.law import Family, Law, Limit, Parameter, Placed, Placement
-from circuits.devices.triode import GRID, GRID_STEP, PLATE_STEP, TUBE_INSTANCE, capacitors, grid_current, softplus
+from circuits.devices.triode import GRID, GRID_STEP, PLATE_STEP, TUBE_INSTANCE, capacitors, grid_constants, grid_current, softplus
 from circuits.elements import Device
 from circuits.kernels.jit import kernel
 
@@ -37,12 +36,13 @@ class PentodeConstants(NamedTuple):
     grid_resistance: float
     grid_saturation: float
     grid_scale: float
+    grid_shift: float
 
 
 @kernel(bare=True)
 def pentode(v_gk, v_sk, v_pk, p):
     """(i_p, i_s, i_g, then the slopes of each by v_gk, v_sk and v_pk), Koren (6), (7) and (8)."""
-    i_g, g_g = grid_current(v_gk, p.grid_resistance, p.grid_saturation, p.grid_scale)
+    i_g, g_g = grid_current(v_gk, p.grid_resistance, p.grid_saturation, p.grid_scale, p.grid_shift)
     screen, d_screen = v_sk, 1.0
     if v_sk < SCREEN_FLOOR:
         x = max(v_sk / SCREEN_FLOOR - 1.0, -100.0)
@@ -97,8 +97,7 @@ def place(device: Device, values: dict[str, float], instance: dict[str, float], 
     v, m = values, instance["m"]
     plate, screen, grid, cathode = device.nodes[:4]
     gk, sk, pk = (grid, cathode), (screen, cathode), (plate, cathode)
-    constants = PentodeConstants(v["mu"], v["ex"], 2.0 * m / v["kg1"], m / v["kg2"], v["kp"], v["kvb"], v["vct"], v["rgi"] / m,
-                                 v["gis"] * m, v["gn"] * thermal_voltage(27.0))
+    constants = PentodeConstants(v["mu"], v["ex"], 2.0 * m / v["kg1"], m / v["kg2"], v["kp"], v["kvb"], v["vct"], *grid_constants(v, m))
     plates = Limit(2, 0.0, PLATE_STEP)
     return Placement((Placed(device.name, PENTODE, constants, (gk, sk, pk), (pk, sk, gk), (), (Limit(2, 0.0, GRID_STEP), plates, plates)),),
                      capacitors(device, values, m, {"ccg": gk, "cgp": (grid, plate), "ccp": pk}))

@@ -34,6 +34,7 @@ class TriodeConstants(NamedTuple):
     grid_resistance: float
     grid_saturation: float
     grid_scale: float
+    grid_shift: float
 
 
 @kernel(bare=True)
@@ -47,22 +48,21 @@ def softplus(x):
 
 
 @kernel(bare=True)
-def grid_current(v, resistance, saturation, scale):
+def grid_current(v, resistance, saturation, scale, shift):
     """Current and slope of a junction in series with a resistance, by Wright's omega function.
 
-    i = (scale/R) omega(ln(Is R/scale) + (v + Is R)/scale) - Is solves i = Is (exp((v - R i)/scale) - 1).
+    i = (scale/R) omega(v/scale + shift) - Is with shift = ln(Is R/scale) + Is R/scale solves i = Is (exp((v - R i)/scale) - 1).
     """
     if resistance <= 0.0:
         return 0.0, 0.0
-    rise = saturation * resistance
-    w = omega(math.log(rise / scale) + (v + rise) / scale)
+    w = omega(v / scale + shift)
     return scale / resistance * w - saturation, w / (1.0 + w) / resistance
 
 
 @kernel(bare=True)
 def triode(v_gk, v_pk, p):
     """(i_p, i_g, di_p/dv_gk, di_p/dv_pk, di_g/dv_gk, di_g/dv_pk), Koren (4) and (5); the plate current is 0 for v_pk <= 0."""
-    i_g, g_g = grid_current(v_gk, p.grid_resistance, p.grid_saturation, p.grid_scale)
+    i_g, g_g = grid_current(v_gk, p.grid_resistance, p.grid_saturation, p.grid_scale, p.grid_shift)
     if v_pk <= 0.0:
         return 0.0, i_g, 0.0, 0.0, g_g, 0.0
     root = math.sqrt(p.kvb + v_pk * v_pk)
@@ -145,6 +145,13 @@ def capacitors(device: Device, values: dict[str, float], multiple: float, pairs:
                  for name, nodes in pairs.items() if values[name] > 0.0)
 
 
+def grid_constants(values: dict[str, float], multiple: float) -> tuple[float, float, float, float]:
+    """Resistance, saturation current, voltage scale and shift of `grid_current`, for tubes in parallel."""
+    resistance, saturation, scale = values["rgi"] / multiple, values["gis"] * multiple, values["gn"] * thermal_voltage(27.0)
+    rise = saturation * resistance / scale
+    return resistance, saturation, scale, math.log(rise) + rise if rise > 0.0 else 0.0
+
+
 def _placed(device, law, constants, values, multiple) -> Placement:
     plate, grid, cathode = device.nodes[:3]
     gk, pk = (grid, cathode), (plate, cathode)
@@ -155,8 +162,7 @@ def _placed(device, law, constants, values, multiple) -> Placement:
 def place_koren(device: Device, values: dict[str, float], instance: dict[str, float], celsius: float) -> Placement:
     """Koren's triode. The grid junction is kept at 27 C, where the sets were fitted: a tube's cathode does not follow the room."""
     v, m = values, instance["m"]
-    constants = TriodeConstants(v["mu"], v["ex"], 2.0 * m / v["kg1"], v["kp"], v["kvb"], v["vct"], v["rgi"] / m, v["gis"] * m,
-                                v["gn"] * thermal_voltage(27.0))
+    constants = TriodeConstants(v["mu"], v["ex"], 2.0 * m / v["kg1"], v["kp"], v["kvb"], v["vct"], *grid_constants(v, m))
     return _placed(device, TRIODE, constants, values, m)
 
 
