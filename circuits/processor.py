@@ -33,7 +33,7 @@ class Run:
     first_bad_time : float
         Seconds from the start to the first of them; NaN if there is none.
     worst_residual : float
-        Largest accepted residual of a nonlinear port, volts.
+        Largest error left at a nonlinear port of an accepted step, volts (estimated from the last Newton step).
     iterations : int
         Newton iterations in all.
     worst_iterations : int

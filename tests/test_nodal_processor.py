@@ -177,3 +177,14 @@ def test_refusals_name_the_cause():
         NodalProcessor(Circuit((Resistor("r", ("a", "0"), 1.0),), outputs=("a",)), RATE)
     with pytest.raises(CircuitError, match="r: the parameter 'nope' is not defined"):
         NodalProcessor(circuit(Resistor("r", ("in", "out"), Name("nope")), Resistor("s", ("out", "0"), 1.0)), RATE)
+
+
+@pytest.mark.parametrize("make", [clipper, pot], ids=["clipper", "pot"])
+def test_the_emitted_kernel_equals_the_table(make):
+    x = example_signal(4800, level=3.0)
+    table = NodalProcessor(make(), RATE, kernel="table")
+    fast = NodalProcessor(make(), RATE, kernel="emitted")
+    slow = table.process(x)
+    assert np.max(np.abs(fast.process(x) - slow)) <= 1e-12 * np.max(np.abs(slow))
+    assert fast.run.iterations == table.run.iterations
+    check_processor(lambda: NodalProcessor(make(), RATE, kernel="emitted"))

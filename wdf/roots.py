@@ -24,7 +24,7 @@ from circuits.devices.law import Placed
 from circuits.expressions import leaves, tape
 from circuits.kernels.jit import kernel
 from circuits.nodal.laws import LINEAR, Entry, evaluate_laws, law_scratch, law_table
-from circuits.nodal.model import ModelArrays, blocks_of
+from circuits.nodal.model import ModelArrays, bend_of, blocks_of
 from circuits.nodal.transient import solve_block
 from wdf.adaptors import feedback
 from wdf.scattering import returned
@@ -105,7 +105,7 @@ def root_of(tree: Tree) -> Root:
         F=np.zeros((0, n_ports)), f0=np.zeros(n_ports), KT=np.ascontiguousarray(K.T), WT=np.zeros((K.shape[1], 0)), laws=law_table(moved),
         block_start=block_start, law_start=_starts(laws_of), direct=np.array(direct, dtype=np.int64), column_start=_starts(columns),
         columns=_flat(columns), earlier_start=_starts(earlier), earlier=_flat(earlier), charge=np.array(charge, dtype=np.int64),
-        limits=np.ascontiguousarray(limits[:, order]), a=a, keep=1.0 if tree.rule == "trapezoidal" else 0.0, n_states=0, n_outputs=0)
+        limits=np.ascontiguousarray(limits[:, order]), bend=bend_of(limits[:, order]), a=a, keep=1.0 if tree.rule == "trapezoidal" else 0.0, n_states=0, n_outputs=0)
     names = tuple(f"{network.sensed[k].quantity} {network.sensed[k].edge}" for k in order)
     return Root(arrays, names, order, tuple(len(block) for block in blocks), np.flatnonzero(charge), tuple(outputs))
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-from circuits.devices.junction import (critical_voltage, depletion, depletion_charge, junction_current, saturation_factor,
+from circuits.devices.junction import (critical_voltage, depletion, depletion_charge, exponential_current, junction_current, saturation_factor,
                                        thermal_voltage)
 from circuits.devices.law import Family, Law, Limit, Parameter, Placed, Placement
 from circuits.elements import Device, Resistor
@@ -75,6 +75,23 @@ def diode(v_d, p):
     """(i_d, di_d/dv_d)."""
     i, g = junction(v_d, p)
     return injected(i, g, p)
+
+
+@kernel(bare=True)
+def diode_pair(v_d, p):
+    """(i, di/dv) of two equal diodes antiparallel, with one exponential; no breakdown, knee or recombination."""
+    u = abs(v_d)
+    i, g = exponential_current(u, p.saturation, p.scale)
+    if u <= 3.0 * p.scale:
+        e = p.saturation / (1.0 + i / p.saturation)
+        i += p.saturation - e
+        g += e / p.scale
+    else:  # SPICE's cubic tail of the diode that blocks
+        a = 3.0 * p.scale / (u * math.e)
+        a = a * a * a
+        i += p.saturation * (1.0 - a)
+        g += 3.0 * p.saturation * a / u
+    return (i, g) if v_d >= 0.0 else (-i, g)
 
 
 @kernel(bare=True)

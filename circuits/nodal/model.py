@@ -39,7 +39,7 @@ class ModelArrays(NamedTuple):
     block_start : (n_blocks + 1,) over ports; law_start : (n_blocks + 1,) over laws; direct : (n_blocks,) 1 where the laws do not act back.
     column_start, columns : the columns of w that each block writes; charge : (n_columns,) 1 where a column is a charge.
     earlier_start, earlier : columns of earlier blocks that act on a block.
-    limits : (5, n_ports); a : 1/s; keep : 1 for trapezoidal, 0 for backward Euler.
+    limits : (5, n_ports); bend : (n_ports,) 1/(2 V), half the inverse of the voltage over which a law bends; a : 1/s; keep : 1 for trapezoidal, 0 for backward Euler.
     """
 
     F: np.ndarray
@@ -56,6 +56,7 @@ class ModelArrays(NamedTuple):
     earlier: np.ndarray
     charge: np.ndarray
     limits: np.ndarray
+    bend: np.ndarray
     a: float
     keep: float
     n_states: int
@@ -80,6 +81,8 @@ class DkModel:
         Names of the elements that each state belongs to.
     order : ndarray
         Position in `Equations` of each port.
+    patterns : tuple of ndarray of bool
+        Structural nonzeros of F, f0, KT and WT, whatever the numbers are.
     equations : Equations
         What it was made from (with lent conductances, if any).
     """
@@ -90,6 +93,7 @@ class DkModel:
     ports: tuple[str, ...]
     states: tuple[str, ...]
     order: np.ndarray
+    patterns: tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
     equations: Equations
 
     @property
@@ -225,8 +229,29 @@ def _model(e: Equations, inverse: np.ndarray, sample_rate: float, a: float, keep
         F=_double(F.T), f0=_double(f0), KT=_double(K.T), WT=_double(W.T), laws=law_table(entries),
         block_start=block_start, law_start=law_start, direct=np.array(direct, dtype=np.int64),
         column_start=_starts(columns), columns=_flat(columns), earlier_start=_starts(earlier), earlier=_flat(earlier), charge=charge,
-        limits=np.ascontiguousarray(limits), a=a, keep=keep, n_states=len(e.M), n_outputs=len(e.L))
-    return DkModel(sample_rate, arrays, e.moving, tuple(e.ports[k] for k in order), e.states, order, e)
+        limits=np.ascontiguousarray(limits), bend=bend_of(limits), a=a, keep=keep, n_states=len(e.M), n_outputs=len(e.L))
+    return DkModel(sample_rate, arrays, e.moving, tuple(e.ports[k] for k in order), e.states, order, _patterns(e, pattern, order, some), e)
+
+
+def _patterns(e: Equations, inverse: np.ndarray, order: np.ndarray, K: np.ndarray):
+    def touched(left, right):
+        return (np.abs(left) @ inverse @ np.abs(right)) > 0.0
+
+    Q, flux = e.Q[order], e.M @ e.R
+    states = touched(flux, e.T) | np.eye(len(e.M), dtype=bool)
+    F = np.block([[touched(Q, e.T), touched(Q, e.U) | (e.Qu[order] != 0.0)], [states, touched(flux, e.U)], [touched(e.L, e.T), touched(e.L, e.U)]])
+    f0 = np.concatenate([touched(Q, e.b[:, None]), touched(flux, e.b[:, None]), touched(e.L, e.b[:, None])])[:, 0]
+    W = np.vstack([touched(flux, e.P), touched(e.L, e.P)])
+    return F.T, f0, K.T, W.T
+
+
+def bend_of(limits: np.ndarray) -> np.ndarray:
+    """Half the inverse of the voltage over which each port's law bends: n Vt of a junction, a twentieth of a step limit, else 50 mV."""
+    plus, minus, step = limits[0], limits[2], limits[4]
+    scale = np.where(plus > 0.0, plus, np.inf)
+    scale = np.minimum(scale, np.where(minus > 0.0, minus, np.inf))
+    scale = np.where(np.isfinite(scale), scale, np.where(step > 0.0, 0.05 * step, 0.05))
+    return 0.5 / scale
 
 
 def _double(values: np.ndarray) -> np.ndarray:

@@ -119,7 +119,8 @@ class _Search:
             if x is None:
                 return None
             target = self.e.Q @ x + self.drive
-            if np.all(np.abs(target - q) <= 1e-9 + 1e-10 * np.abs(target)):
+            # what remains after this step is its square over some 50 mV: far below a picovolt
+            if np.all(np.abs(target - q) <= 1e-7 + 1e-10 * np.abs(target)):
                 return x, target
             # A node held by reversed junctions behind a fraction of an ohm is known to some 1e-8 V at best: no step gets smaller there.
             size = np.max(np.abs(target - q) / (1.0 + np.abs(target)))

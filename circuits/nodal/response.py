@@ -14,6 +14,7 @@ from circuits.errors import CircuitError
 from circuits.nodal.equations import Equations, assemble
 from circuits.nodal.laws import evaluate_laws, law_scratch, law_table
 from circuits.nodal.operating import OperatingPoint, operating_point
+from circuits.reduce import reduce
 
 
 
@@ -76,7 +77,7 @@ def frequency_response(circuit: Circuit, frequencies, *, sample_rate: float | No
         if np.any(f >= 0.5 * sample_rate):
             raise CircuitError("a frequency is at or above half the sample rate", mend="Ask below it.")
         s = 2j * sample_rate * np.tan(np.pi * f / sample_rate)
-    e = assemble(circuit)
+    e = assemble(reduce(circuit))
     G, C = linearised(e, operating_point(e))
     drive = e.U[:, 0].astype(complex)
     direct = [np.linalg.solve(G + value * C, drive) for value in s]

@@ -2,8 +2,9 @@
 
 Each block starts from the previous sample's solution moved by the last Jacobian, iterates with limited steps, and if that
 fails follows a path from a solution that is known (the previous ports under the source that they would solve) to the wanted one in adaptive steps.
-The final Newton step is applied to the laws' outputs to first order, so that the linear network is always solved exactly;
-what remains is the square of that last step, which is what the report calls the residual.
+The final Newton step is applied to the laws' outputs to first order, so that the linear network is always solved exactly.
+What remains at a port is the second-order term, dq^2 / (2 bend), with the voltage over which its law bends (n Vt for a junction):
+a step is the last one when that is below the tolerance, and the report calls it the residual.
 
 References
 ----------
@@ -25,7 +26,6 @@ from circuits.nodal.model import DkModel
 PLAIN = 24  # Newton steps before the homotopy takes over
 PATH = 16  # Newton steps for each point on the homotopy's path
 POINTS = 48  # points tried on the path
-FLOOR = 1e-6  # volts
 
 
 class Motion(NamedTuple):
@@ -33,7 +33,8 @@ class Motion(NamedTuple):
 
     h : (n_states,) companion states; charge : (n_columns,) those of nonlinear charges.
     q, p : (n_ports,) last solution and what it solved; w : (n_columns,).
-    M : (n_blocks, size, size) factors of the last Jacobians; pivots : (n_blocks, size); ready : (n_blocks,) 1 if they are valid.
+    M : (n_blocks, size, size) factors of the last Jacobians; pivots : (n_blocks, size); ready : (n_blocks,) 1 if they are valid here, 2 in
+    an emitted kernel. b : (size,) work space.
     """
 
     h: np.ndarray
@@ -44,6 +45,7 @@ class Motion(NamedTuple):
     M: np.ndarray
     pivots: np.ndarray
     ready: np.ndarray
+    b: np.ndarray
 
 
 class Scratch(NamedTuple):
@@ -74,7 +76,7 @@ def motion(model: DkModel) -> Motion:
     size = max(model.block_sizes, default=1)
     n, m = len(model.ports), len(arrays.KT)
     return Motion(np.zeros(arrays.n_states), np.zeros(m), np.zeros(n), np.zeros(n), np.zeros(m), np.zeros((blocks, size, size)),
-                  np.zeros((blocks, size), dtype=np.int64), np.zeros(blocks, dtype=np.int64))
+                  np.zeros((blocks, size), dtype=np.int64), np.zeros(blocks, dtype=np.int64), np.zeros(size))
 
 
 def scratch(model: DkModel) -> Scratch:
@@ -136,7 +138,7 @@ def _residual(model, b, motion, scratch, goal):
 
 @kernel(bare=True)
 def _move(model, b, motion, scratch):
-    """Apply dq with limits; return the largest change wanted relative to what rounding allows, and whether a limit cut it."""
+    """Apply dq with limits; return the largest error that is left, dq^2 / (2 bend) in volts, and whether a limit cut the step."""
     lo, hi = model.block_start[b], model.block_start[b + 1]
     largest = 0.0
     cut = False
@@ -148,7 +150,7 @@ def _move(model, b, motion, scratch):
             return np.inf, True
         if new != old + step:
             cut = True
-        size = abs(step) / (1.0 + 1e-3 * abs(old))
+        size = step * step * model.bend[r]
         if size > largest:
             largest = size
         motion.q[r] = new
@@ -174,11 +176,10 @@ def _carry(model, b, motion, scratch):
 
 @kernel(bare=True)
 def _newton(model, b, motion, scratch, goal, most, tolerance):
-    """Newton with limited steps; (iterations, converged, size of the last step)."""
+    """Newton with limited steps; (iterations, converged, error left in volts)."""
     lo, hi = model.block_start[b], model.block_start[b + 1]
     n = hi - lo
     size = np.inf
-    before = np.inf
     for iteration in range(most):
         _linearise(model, b, motion, scratch)
         _residual(model, b, motion, scratch, goal)
@@ -194,17 +195,15 @@ def _newton(model, b, motion, scratch, goal, most, tolerance):
         size, cut = _move(model, b, motion, scratch)
         if size == np.inf:
             return iteration + 1, False, np.inf
-        # below FLOOR, steps that no longer shrink are rounding: more iterations can't do better
-        if not cut and (size <= tolerance or (size <= FLOOR and before <= 2.0 * size)):
+        if size <= tolerance and not cut:
             _carry(model, b, motion, scratch)
             return iteration + 1, True, size
-        before = size
     return most, False, size
 
 
 @kernel(bare=True)
 def _path(model, b, motion, scratch, goal, tolerance):
-    """Homotopy from the saved ports, which solve a source of their own, to the goal; (iterations, converged, last step)."""
+    """Homotopy from the saved ports, which solve a source of their own, to the goal; (iterations, converged, error left)."""
     lo, hi = model.block_start[b], model.block_start[b + 1]
     used = 0
     for r in range(lo, hi):
@@ -243,7 +242,7 @@ def _path(model, b, motion, scratch, goal, tolerance):
 
 @kernel(bare=True)
 def solve_block(model, b, motion, scratch, tolerance):
-    """Solve one block for the prediction in scratch.out; (iterations, converged, last step)."""
+    """Solve one block for the prediction in scratch.out; (iterations, converged, error left)."""
     lo, hi = model.block_start[b], model.block_start[b + 1]
     goal = scratch.out
     for k in range(model.earlier_start[b], model.earlier_start[b + 1]):
@@ -260,7 +259,7 @@ def solve_block(model, b, motion, scratch, tolerance):
         return 0, True, 0.0
     for r in range(lo, hi):
         scratch.saved[r] = motion.q[r]
-    if motion.ready[b]:
+    if motion.ready[b] == 1:
         # the last Jacobian is as good as one more iteration, for the price of a substitution
         for r in range(lo, hi):
             scratch.dq[r] = goal[r] - motion.p[r]
@@ -283,13 +282,16 @@ def solve_block(model, b, motion, scratch, tolerance):
 
 
 @kernel(bare=True)
-def run(model, motion, scratch, u, y, tolerance, tally):
-    """Process u (n_samples, n_moving) into y (n_outputs, n_samples); returns the samples done (fewer if a state is not finite)."""
+def run(model, motion, scratch, u, y, first, last, tolerance, tally):
+    """Process u (n_samples, n_moving) into y (n_outputs, n_samples) from sample ``first`` to before ``last``.
+
+    Returns where it stopped: ``last``, or the first sample at which a number is not finite.
+    """
     n_ports = len(motion.q)
     n_states, n_outputs = model.n_states, model.n_outputs
     out, h, w = scratch.out, motion.h, motion.w
     n_columns = len(w)
-    for n in range(u.shape[0]):
+    for n in range(first, last):
         for k in range(len(out)):
             out[k] = model.f0[k]
         for j in range(n_states):
@@ -333,4 +335,4 @@ def run(model, motion, scratch, u, y, tolerance, tally):
             tally.counts[2] += 1
         if not np.isfinite(total):
             return n
-    return u.shape[0]
+    return last
