@@ -60,7 +60,7 @@ def test_linear_circuits_equal_their_bilinear_filters(make, numerator, denominat
 def test_diode_clipper_solves_its_own_difference_equation():
     # trapezoidal: C (v' - v) 2/T = i' + i with i the current into the capacitor, solved by bracketing
     x = 0.5 * np.sin(2 * np.pi * 440 * np.arange(400) / RATE)
-    y = NodalProcessor(clipper(), RATE, tolerance=1e-10).process(x)
+    y = NodalProcessor(clipper(), RATE, tolerance=1e-14).process(x)
     thermal = 1.752 * 1.38064852e-23 * 300.15 / 1.6021766208e-19  # CODATA 2014, as ngspice 39 has it
 
     def current(v, e):
@@ -129,7 +129,7 @@ def test_nodes_between_nonlinear_parts_only():
     # two diodes in series: the node between them hangs on laws alone
     stack = circuit(Resistor("r", ("in", "out"), 1e3), Device("d1", ("out", "m"), DIODE), Device("d2", ("m", "0"), DIODE),
                     Device("d3", ("0", "k"), DIODE), Device("d4", ("k", "out"), DIODE))
-    processor = NodalProcessor(stack, RATE, tolerance=1e-9)
+    processor = NodalProcessor(stack, RATE, tolerance=1e-14)
     x = 5 * np.sin(2 * np.pi * 100 * np.arange(480) / RATE)
     y = processor.process(x)
     thermal = 1.752 * 1.38064852e-23 * 300.15 / 1.6021766208e-19  # CODATA 2014, as ngspice 39 has it
@@ -158,7 +158,7 @@ def test_a_turned_control_keeps_playing():
 def test_behavioural_sources_and_time():
     cubic = Call("mul", (Number(1e-3), Call("pow", (Voltage("out"), Number(3.0)))))
     source = circuit(Resistor("r", ("in", "out"), 1e3), BehaviouralCurrent("b", ("out", "0"), cubic))
-    y = NodalProcessor(source, RATE, tolerance=1e-10).process(np.linspace(-3, 3, 50))
+    y = NodalProcessor(source, RATE, tolerance=1e-14).process(np.linspace(-3, 3, 50))
     assert np.allclose((np.linspace(-3, 3, 50) - y) / 1e3, 1e-3 * y**3, rtol=1e-7, atol=1e-12)
 
 

@@ -13,7 +13,7 @@ from circuits.nodal.processor import NodalProcessor
 from wdf.processor import WdfProcessor
 
 RATE = 48000.0
-TIGHT = 1e-10  # volts
+TIGHT = 1e-14  # volts left at a port
 
 
 def difference(circuit: Circuit, x: np.ndarray, rule: str = "trapezoidal") -> float:

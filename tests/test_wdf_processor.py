@@ -55,7 +55,7 @@ def test_the_processor_suite(make):
 @pytest.mark.parametrize("rule", ["trapezoidal", "backward-euler"])
 def test_turning_while_playing_agrees_with_the_nodal_engine(make, rule):
     rng = np.random.default_rng(4)
-    waves, nodal = (engine(make(), RATE, tolerance=1e-10, rule=rule) for engine in (WdfProcessor, NodalProcessor))
+    waves, nodal = (engine(make(), RATE, tolerance=1e-14, rule=rule) for engine in (WdfProcessor, NodalProcessor))
     names = list(waves.controls)
     for _ in range(8):
         x = 0.3 * rng.standard_normal(200)
@@ -90,8 +90,8 @@ def test_the_root_can_be_chosen():
         processor = WdfProcessor(bassman(), RATE, root=name)
         assert any(name in adaptor.part.edges for adaptor in processor.tree.roots)
         np.testing.assert_allclose(processor.process(x), expected, rtol=0, atol=1e-11 * np.abs(expected).max())
-    free = WdfProcessor(drive(), RATE, tolerance=1e-10)
-    moved = WdfProcessor(drive(), RATE, tolerance=1e-10, root="c3")
+    free = WdfProcessor(drive(), RATE, tolerance=1e-14)
+    moved = WdfProcessor(drive(), RATE, tolerance=1e-14, root="c3")
     np.testing.assert_allclose(moved.process(x), free.process(x), rtol=0, atol=1e-9)
     with pytest.raises(TopologyError, match="no port 'c9' to be the root"):
         WdfProcessor(bassman(), RATE, root="c9")

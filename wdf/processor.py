@@ -27,7 +27,7 @@ from wdf.program import Program, compile_rows
 from wdf.roots import Root, charges_at, root_of
 from wdf.tree import Tree, derive, turned
 
-TOLERANCE = 1e-6  # volts: the last Newton step of an accepted sample; what remains is its square over the thermal voltage
+TOLERANCE = 1e-7  # volts: the error that may be left at a port
 
 
 class WdfProcessor:
@@ -40,7 +40,7 @@ class WdfProcessor:
     sample_rate : float
         Hz.
     tolerance : float
-        Largest last Newton step of a sample that counts as converged, volts (relative above 1 kV).
+        Largest error left at a port of a sample that counts as converged, volts.
     rule : {"trapezoidal", "backward-euler"}
         Integration rule.
     root : str
@@ -307,7 +307,7 @@ def _motion(root: Root) -> transient.Motion:
     n, m, blocks = len(root.ports), len(root.arrays.KT), len(root.block_sizes)
     size = max(root.block_sizes, default=1)
     return transient.Motion(np.zeros(0), np.zeros(m), np.zeros(n), np.zeros(n), np.zeros(m), np.zeros((blocks, size, size)),
-                            np.zeros((blocks, size), dtype=np.int64), np.zeros(blocks, dtype=np.int64))
+                            np.zeros((blocks, size), dtype=np.int64), np.zeros(blocks, dtype=np.int64), np.zeros(size))
 
 
 def _scratch(root: Root) -> transient.Scratch:
