@@ -210,7 +210,7 @@ class WdfProcessor:
         copies = check_state(state, self.state)
         self._time = int(copies.pop("time")[0])
         self._waves[self._program.arrays.states] = copies.pop("waves")
-        self._motion = transient.Motion(h=np.zeros(0), **copies)
+        self._motion = transient.Motion(h=np.zeros(0), b=np.zeros_like(self._motion.b), **copies)
 
     def turn(self, **positions: float) -> None:
         """Set controls; the path from what changes to the root is re-adapted before the next block."""
