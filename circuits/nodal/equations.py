@@ -363,7 +363,9 @@ class _Assembly:
                       and element.nodes[0] != element.nodes[1]]
         joined = nx.utils.UnionFind([GROUND, *self.index])
         forest, tree = [], nx.Graph()
-        for element in capacitors:
+        # large ones first: picofarads that had to stand for the charge of microfarads in the same loop would carry it with opposite signs
+        # (half a million volts in a preamp's prediction, which cancel but for their rounding); by decades, so that a control rarely moves it
+        for element in sorted(capacitors, key=lambda element: -round(np.log10(abs(element.value)))):
             a, b = element.nodes
             if joined[a] != joined[b]:
                 joined.union(a, b)
