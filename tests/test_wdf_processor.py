@@ -97,7 +97,7 @@ def test_the_root_can_be_chosen():
         WdfProcessor(bassman(), RATE, root="c9")
 
 
-def test_waveforms_count_time_from_the_operating_point():
+def test_waveforms_keep_time_with_the_audio():
     parts = (VIN, CurrentSource("i1", ("0", "a"), waveform=Waveform("sin", (1e-4, 1e-3, 500.0))), Resistor("r1", ("a", "in"), 1e3),
              Inductor("l1", ("a", "0"), 0.1), Capacitor("c1", ("a", "0"), 1e-7))
     circuit = Circuit(parts, input="vin", outputs=("a",))

@@ -81,6 +81,7 @@ class WdfProcessor:
         if kernel not in ("auto", "table"):
             raise CircuitError(f"there is no kernel {kernel!r}", mend="Use auto or table.")
         self._kernel, self._fast = kernel, fast
+        self.lead = 0  # samples between a reset and time zero: what a filter in front delays the audio by
         self._waiting = False
         self._tree = derive(circuit, sample_rate, rule=rule, root=root)
         self._rest: OperatingPoint | None = None
@@ -165,7 +166,7 @@ class WdfProcessor:
         return self._run
 
     def reset(self) -> None:
-        """Back to the operating point of the present control positions, and to time zero."""
+        """Back to the operating point of the present control positions, and to ``lead`` samples before time zero."""
         rest = self.operating_point
         tree, root = self._tree, self._root
         network = tree.network
@@ -185,7 +186,7 @@ class WdfProcessor:
             self._motion.q[port] = self._rest_quantity(rest, network.sensed[k])
         charges = charges_at(root, self._motion.q)
         self._motion.charge[root.charges] = root.arrays.a * charges[root.charges]
-        self._time = 0
+        self._time = -self.lead
         self._run = Run()
 
     def _rest_quantity(self, rest: OperatingPoint, sensed) -> float:
@@ -282,7 +283,8 @@ class WdfProcessor:
     def _drive(self, x: np.ndarray) -> np.ndarray:
         sources = self._tree.network.sources
         u = np.empty((len(x), len(self._program.moving)))
-        times = (self._time + 1 + np.arange(len(x))) / self.sample_rate  # the operating point is time zero; the first sample is one step later
+        # sample n is time n / rate, as in a recording; before time zero a source stands where it starts
+        times = np.maximum(self._time + np.arange(len(x)), 0) / self.sample_rate
         for k, name in enumerate(self._program.moving):
             source = sources[name]
             u[:, k] = x + source.constant if source.kind == "audio" else times if name == TIME else source.waveform.at(times)
