@@ -13,6 +13,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from netlists import shelf
+
 LIBRARY = Path(__file__).resolve().parent.parent / "netlists" / "library"
 DECKS = sorted(LIBRARY.glob("*.cir"))
 NAMES = [deck.stem for deck in DECKS]
@@ -53,6 +55,12 @@ def raw(path):
 def test_the_schematics_that_were_promised_are_here():
     assert set(ISSUE_NAMES) <= set(NAMES)
     assert len(NAMES) >= 40
+
+
+def test_page_of_the_library_is_in_step():
+    page = LIBRARY.parent.parent / "docs" / "library.md"
+    assert page.read_text(encoding="utf-8") == shelf.page(), "run: python -m netlists.shelf docs/library.md"
+    assert set(re.findall(r"(?m)^### `(\w+)`$", shelf.page())) == set(NAMES)
 
 
 @pytest.mark.parametrize("deck", DECKS, ids=NAMES)

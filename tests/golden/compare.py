@@ -1,7 +1,7 @@
-"""Prints the ESR of the nodal engine against every golden result at oversampling 1, 2, 4 and 8: ``python tests/golden/compare.py [name ...]``.
+"""Prints the ESR of the nodal engine against every golden result: ``python tests/golden/compare.py [name ...] > docs/accuracy.md``.
 
 Golden results stop at 22.5 kHz and so does the oversampler, but with another slope; both are compared up to 20 kHz, where both are flat.
-The table is Markdown, for the docs.
+The page is Markdown; minutes of computing.
 """
 
 import sys
@@ -19,6 +19,15 @@ from circuits.rate import Oversampled  # noqa: E402
 from netlists.reader import read  # noqa: E402
 
 EDGE = firwin(201, 19_500.0, fs=make.SAMPLE_RATE, window=("kaiser", 12.0))  # down 100 dB from 21.3 kHz on
+HEADING = f"""# Accuracy of the nodal engine
+
+This page is written by `python tests/golden/compare.py > docs/accuracy.md`.
+
+Error-to-signal ratio (energy of the difference over energy of the reference) at oversampling 1, 2, 4 and 8, for {make.SECONDS} s of plucked notes
+at 48 kHz, driven into each circuit's nonlinearity. The reference is ngspice 39 (trapezoidal, reltol 1e-5, vntol 1e-7, abstol 1e-12, steps of at
+most 1/16 sample, the band-limited input through its external source), stored in `tests/golden/` with the command that makes it again.
+Both are compared up to 20 kHz. The last column counts samples that did not converge, over all four runs.
+"""
 TAIL = 300  # samples at the end that the filters of the golden result saw the future of
 
 
@@ -42,6 +51,7 @@ def esr(target: np.ndarray, estimate: np.ndarray) -> float:
 
 def main(names: list[str]) -> int:
     known = make.decks()
+    print(HEADING)
     print("| circuit | 1x | 2x | 4x | 8x | not converged |\n| --- | --- | --- | --- | --- | --- |")
     for name in names or [name for name in known if (make.GOLDEN / f"{name}.npz").exists()]:
         circuit, (target, level) = read(known[name]), golden(name)
