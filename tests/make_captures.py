@@ -32,7 +32,7 @@ def convnet(rng, channels=5, dilations=(1, 2, 4, 8), batchnorm=True, activation=
         weights += numbers(rng, channels * n_in * 2)
         if batchnorm:
             weights += numbers(rng, channels) + (0.5 + rng.random(channels)).tolist()
-            weights += numbers(rng, 2 * channels)
+            weights += numbers(rng, 2 * channels) + [1e-5]
         else:
             weights += numbers(rng, channels)
         n_in = channels

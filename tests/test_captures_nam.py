@@ -59,6 +59,16 @@ def test_one_layer_by_hand():
     assert model.prewarm == 4 and model.sample_rate is None and model.n_weights == 9
 
 
+def test_convnet_with_batch_norm_by_hand():
+    """Taps (2, -3) dilation 2; mean .5, variance 4, scale 3, shift -1, epsilon 5; ReLU; head 7, bias .25."""
+    config = {"channels": 1, "dilations": [2], "batchnorm": True, "activation": "ReLU"}
+    weights = [2.0, -3.0, 0.5, 4.0, 3.0, -1.0, 5.0, 7.0, 0.25]
+    model = read_nam("x.nam", {"version": "0.5.2", "architecture": "ConvNet", "config": config, "weights": weights})
+    x = np.random.default_rng(3).standard_normal(50)
+    z = 2.0 * np.concatenate([[0.0, 0.0], x[:-2]]) - 3.0 * x
+    assert np.allclose(render(model, x), 7.0 * np.maximum(3.0 * (z - 0.5) / 3.0 - 1.0, 0.0) + 0.25, atol=1e-12)
+
+
 def test_silence_is_a_steady_state_after_the_prewarm():
     rng = np.random.default_rng(4)
     for name in ("two arrays", "films", "condition", "convnet", "post", "bottleneck"):

@@ -33,7 +33,6 @@ logger = logging.getLogger(__name__)
 NEWEST, OLDEST = (0, 7, 0), (0, 5, 0)
 ARCHITECTURES = ("Linear", "ConvNet", "LSTM", "WaveNet", "SlimmableContainer", "Sequential")
 MAX_NESTING = 6
-_BATCHNORM_EPSILON = 1e-5  # torch's; the format has no room for it and the players take this
 
 
 def read_nam(path, document: dict, *, slim: float | None = None, linear_oldest_first: bool = False) -> Model:
@@ -177,9 +176,10 @@ def _read_convnet(config: Section, weights: Weights) -> tuple:
                                   dilation=dilation, groups=groups))
         if normalised:
             mean, variance, scale, shift = weights.take(f"block {index}, batch norm", 4, channels)
-            if (variance < 0.0).any():
-                config.refuse(f"block {index}: a variance is negative", "The file is damaged.")
-            factor = scale / np.sqrt(variance + _BATCHNORM_EPSILON)
+            epsilon = weights.take(f"block {index}, epsilon of the batch norm", 1)
+            if (variance + epsilon <= 0.0).any():
+                config.refuse(f"block {index}: a variance is not positive", "The file is damaged.")
+            factor = scale / np.sqrt(variance + epsilon)
             layers.append(Affine(factor, shift - factor * mean))
         layers.append(activation)
         n_in = channels
