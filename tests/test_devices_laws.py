@@ -211,6 +211,8 @@ def test_unknown_parameters_are_told():
     assert unknown_parameters(Card("q", "npn", {"bf": 100.0, "vceo": 40.0, "kf": 0.0, "va": 50.0, "iss": 1e-15})) == ("iss",)
     assert part("npn", "cbe", va=50.0).laws[0].constants.inverse_vaf == pytest.approx(0.02)
     assert unknown_parameters(Card("x", "nothing", {"a": 1.0})) == ()
+    assert unknown_parameters(Card("m", "nmos", {"level": 3.0, "vmax": 1e5, "kp": 1e-4})) == ("vmax", "level")
+    assert unknown_parameters(Card("m", "nmos", {"level": 1.0})) == unknown_parameters(Card("q", "npn", {"level": 2.0})) == ()
 
 
 def test_every_declaration_is_complete():

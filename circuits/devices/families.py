@@ -44,6 +44,10 @@ SILENT = frozenset(("kf", "af", "ef", "nlev", "gdsnoi", "mfg", "type", "vceo", "
                     "irms", "trise", "tfall", "noisemod"))
 
 
+# model levels that the laws are; other numbers name other models
+LEVELS = {"d": (1, 3), "npn": (1, 2), "pnp": (1, 2), "njf": (1,), "pjf": (1,), "nmos": (1,), "pmos": (1,)}
+
+
 def _renamed(card: Card) -> dict:
     aliases = ALIASES.get(card.kind, {})
     return {aliases.get(name) or name: value for name, value in card.values.items()}
@@ -52,7 +56,8 @@ def _renamed(card: Card) -> dict:
 def unknown_parameters(card: Card) -> tuple[str, ...]:
     """Parameters of a card that its family does not declare and that would change its behaviour.
 
-    Noise and catalogue parameters (KF, mfg, Vceo, ...) are not mentioned. A card of unknown kind gives ().
+    Noise and catalogue parameters (KF, mfg, Vceo, ...) are not mentioned. A card of unknown kind gives (). ``level`` is among them
+    when it asks for another model than the one that is built in.
 
     Examples
     --------
@@ -63,7 +68,9 @@ def unknown_parameters(card: Card) -> tuple[str, ...]:
     if family is None:
         return ()
     declared = {parameter.name for parameter in family.parameters}
-    return tuple(name for name in _renamed(card) if name not in declared and name not in SILENT)
+    level = card.values.get("level", 1)
+    other = ("level",) if isinstance(level, (int, float)) and level not in LEVELS.get(card.kind, (level,)) else ()
+    return tuple(name for name in _renamed(card) if name not in declared and name not in SILENT) + other
 
 
 def unknown_values(device: Device) -> tuple[str, ...]:

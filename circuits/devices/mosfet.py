@@ -91,9 +91,10 @@ MOSFET = Law("mosfet", 11, ("v_gs", "v_ds", "v_bs"), ("i_d", "i_bs", "i_bd"), ()
 MOSFET_TIED = Law("mosfet_tied", 12, ("v_gs", "v_ds"), ("i_d",), (), MosfetConstants, mosfet_tied)
 
 PARAMETERS = (
-    Parameter("level", 1.0, "", "model level; only 1 is built in", 1.0, 1.0),
+    Parameter("level", 1.0, "", "model level: all are computed as level 1, and the reader tells when that is not what the card says", 1.0, 1000.0),
     Parameter("vto", 0.0, "V", "threshold voltage without bulk bias; negative for P-channel enhancement parts", -1e3, 1e3),
-    Parameter("kp", 2e-5, "A/V^2", "transconductance parameter", 0.0, 1e6),
+    Parameter("kp", 0.0, "A/V^2", "transconductance parameter; 0: UO times the oxide's capacitance if TOX is given, else 20u", 0.0, 1e6),
+    Parameter("uo", 600.0, "cm^2/Vs", "surface mobility, for KP from TOX", 0.0, 1e6),
     Parameter("gamma", 0.0, "V^0.5", "bulk threshold parameter", 0.0, 100.0),
     Parameter("phi", 0.6, "V", "surface potential", 0.01, 10.0),
     Parameter("lambda", 0.0, "1/V", "channel-length modulation", 0.0, 10.0),
@@ -114,7 +115,7 @@ PARAMETERS = (
     Parameter("mj", 0.5, "", "bulk junction grading coefficient", 0.0, 0.99),
     Parameter("fc", 0.5, "", "where a capacitance becomes a straight line, as a part of PB", 0.0, 0.95),
     Parameter("tnom", 27.0, "C", "temperature of the parameters", -200.0, 400.0),
-    Parameter("tox", 0.0, "m", "oxide thickness: accepted, its charge is not modelled", 0.0, 1.0),
+    Parameter("tox", 0.0, "m", "oxide thickness, for KP; the oxide's own charge is not modelled", 0.0, 1.0),
 )
 INSTANCE = (
     Parameter("w", 0.0, "m", "width; 0: the card's", 0.0, 1e3),
@@ -123,6 +124,7 @@ INSTANCE = (
     Parameter("temp", math.nan, "C", "temperature of this part; default: the circuit's", -200.0, 400.0),
     Parameter("dtemp", 0.0, "K", "added to the circuit's temperature", -200.0, 400.0),
 )
+OXIDE = 3.9 * 8.854214871e-12  # F/m, as in SPICE
 GATE_STEP, DRAIN_STEP = 1.0, 4.0  # volts a Newton step; SPICE's own limits of gate and drain are of this size
 
 
@@ -143,7 +145,8 @@ def place(device: Device, values: dict[str, float], instance: dict[str, float], 
     phi = potential_at(v["phi"], celsius, v["tnom"])
     built_in = sign * v["vto"] - v["gamma"] * math.sqrt(v["phi"]) + sign * 0.5 * (_gap(base) - _gap(kelvin)) + 0.5 * (phi - v["phi"])
     growth = math.exp(CHARGE / BOLTZMANN * (_gap(base) / base - _gap(kelvin) / kelvin))
-    p = MosfetConstants(built_in, v["kp"] / ratio**1.5 * m * width / length, v["gamma"], phi, v["lambda"], v["is"] * growth * m,
+    kp = v["kp"] or (v["uo"] * 1e-4 * OXIDE / v["tox"] if v["tox"] > 0.0 else 2e-5)
+    p = MosfetConstants(built_in, kp / ratio**1.5 * m * width / length, v["gamma"], phi, v["lambda"], v["is"] * growth * m,
                         v["n"] * thermal_voltage(celsius))
     elements = []
     inner = []
