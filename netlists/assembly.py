@@ -116,6 +116,7 @@ class Assembly:
     def __init__(self, deck: Deck):
         self.deck = deck
         self.elements: dict[str, Element] = {}
+        self.played: list[str] = []  # sources that play a file: they are the input
 
     @property
     def notes(self):

@@ -11,6 +11,7 @@ from circuits.elements import (BehaviouralCurrent, BehaviouralVoltage, Coupling,
                                Resistor, VoltageSource)
 from circuits.errors import CircuitError, NetlistError, Place
 from circuits.expressions import Call, Current, Expression, Value, Voltage, evaluate, leaves, transform
+from netlists.adevices import special
 from netlists.assembly import Assembly, expression, fields
 from netlists.controlled import behavioural, controlled
 from netlists.deck import Deck
@@ -23,7 +24,7 @@ from netlists.standins import stand_in
 from netlists.statements import Condition, Global, Options, Part
 
 _MAKERS = {"r": resistor, "c": capacitor, "l": inductor, "k": coupling, "v": source, "i": source, "e": controlled, "g": controlled,
-           "f": controlled, "h": controlled, "b": behavioural, "d": device, "q": device, "j": device, "m": device, "s": device, "w": current_switch}
+           "f": controlled, "h": controlled, "b": behavioural, "d": device, "q": device, "j": device, "m": device, "s": device, "w": current_switch, "a": special}
 _CONDITION = re.compile(r"v\s*\(\s*([^\s()=,]+(?:\([^\s()]*\))?)\s*\)\s*=?\s*", re.IGNORECASE)
 _SENSED = (BehaviouralVoltage, BehaviouralCurrent)
 

@@ -13,6 +13,7 @@ from circuits.elements import (BehaviouralCurrent, BehaviouralVoltage, CurrentCo
 from circuits.expressions import Call, Current, Expression, Number, Value
 from netlists.assembly import Assembly, Fields, expression, is_constant, product
 from netlists.expression import balanced_sum, linear_table
+from netlists.laplace import transfer
 from netlists.lexer import Span
 from netlists.passives import parallel_extras
 from netlists.words import plain, words
@@ -50,6 +51,9 @@ def controlled(assembly: Assembly, fields: Fields) -> None:
     """E and G (controlled by voltages), F and H (controlled by currents), in every form."""
     is_voltage = fields.part.letter in "eh"
     nodes = fields.nodes(2)
+    if fields.part.letter in "eg" and _laplace(assembly, fields, nodes):
+        parallel_extras(assembly, fields, nodes)
+        return
     formula = _formula(fields)
     multiplier = fields.number("m") if fields.part.letter == "g" else None
     if formula is not None:
@@ -111,9 +115,8 @@ def _formula(fields: Fields) -> Expression | None:
     span = fields.take("table")
     if span is not None:
         return _table(fields, span)
-    for key in ("laplace", "freq"):
-        if fields.take(key) is not None:
-            fields.fail(f"uses {key.upper()}, which is not read", "Write it with R, L and C.")
+    if fields.take("freq") is not None:
+        fields.fail("uses FREQ, which is not read", "Write it as LAPLACE, or with R, L and C.")
     first = fields.words[0].lower if fields.words else ""
     if first == "value" and len(fields.words) > 1:
         value = fields.word_value(fields.words[1])
@@ -128,11 +131,31 @@ def _formula(fields: Fields) -> Expression | None:
         if rest.text.startswith("="):
             rest = rest.part(1, len(rest.text)).strip()
         return _table(fields, rest)
-    if first in ("laplace", "freq", "chebyshev", "opamp", "transformer", "delay", "and", "nand", "or", "nor"):
+    if first in ("freq", "chebyshev", "opamp", "transformer", "delay", "and", "nand", "or", "nor"):
         fields.fail(f"uses {first.upper()}, which is not read", "Write it with R, L and C, or as VALUE={...}.")
     if len(fields.words) == 1 and fields.words[0].kind == "group":  # E1 a b {expression}, as some programs write
         return expression(fields.word_value(fields.words.pop()))
     return None
+
+
+def _laplace(assembly: Assembly, fields: Fields, nodes: tuple[str, str]) -> bool:
+    """``LAPLACE {drive} = {function}``, or LTspice's ``in+ in- Laplace=function``."""
+    function = fields.take("laplace")
+    if function is not None:
+        groups = plain(words(function))
+        if len(groups) >= 2 and all(word.kind == "group" for word in groups[:2]):  # LAPLACE={drive} {function}
+            transfer(fields, groups[0].span, groups[1].span, nodes, assembly)
+        else:
+            transfer(fields, fields.nodes(2), function, nodes, assembly)
+        return True
+    if fields.words and fields.words[0].lower == "laplace":
+        groups = [word for word in fields.words[1:] if word.text != "="]
+        if len(groups) < 2:
+            fields.fail("needs LAPLACE {formula} = {function of s}", place=fields.words[0].span.place())
+        fields.words[:] = groups[2:]
+        transfer(fields, groups[0].span, groups[1].span, nodes, assembly)
+        return True
+    return False
 
 
 def _table(fields: Fields, span: Span) -> Expression:

@@ -5,6 +5,7 @@ A subcircuit is opened when somebody uses it, and no sooner. What a page itself 
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,6 +18,9 @@ from netlists.pages import Page, Stretch, Subcircuit, page
 from netlists.statements import Foreign, FunctionText, Include, Model, Parameters, Part, Statement, statement
 
 MAX_PARTS = 100_000
+MAX_LINES = 300_000       # of all files and all opened subcircuits
+MAX_WORK = 3_000_000      # parts of all expressions together, shared ones counted every time: some ten seconds
+_NOT_BLANK = re.compile(r"[ \t]*([^ \t\n])")
 MAX_INCLUDES = 500
 MAX_INCLUDE_LEVELS = 20  # files inside each other
 
@@ -78,6 +82,8 @@ class Deck:
         self.temperature = 27.0
         self.instances = 0
         self.included = 0
+        self.read_lines = 0
+        self.work = 0
         self._opened: dict[int, Contents] = {}
         self._keep: list[Subcircuit] = []
 
@@ -90,6 +96,9 @@ class Deck:
             contents.subcircuits.setdefault(subcircuit.name, subcircuit)
         for stretch in found.stretches:
             for line in stretch.lines():
+                self.read_lines += 1
+                if self.read_lines > MAX_LINES:
+                    raise NetlistError(f"more than {MAX_LINES} lines of netlist", place=line.place())
                 try:
                     self._sort(statement(line), contents, includes, level)
                 except NetlistError as error:
@@ -152,16 +161,16 @@ class Deck:
         if not subcircuit.closed:
             raise NetlistError(f"the subcircuit {subcircuit.name} has no .ends", place=subcircuit.place, mend="Add .ends.")
         stretch = subcircuit.stretch
-        head, _, rest = stretch.text.partition("\n")
-        first = stretch.first + 1
+        text, begin, first = stretch.text, 0, stretch.first
         while True:  # the header reaches over its continuation lines and the comments between them
-            line, _, after = rest.partition("\n")
-            stripped = line.lstrip()
-            if not rest or (stripped and stripped[0] not in "+*#") or stripped.startswith("*@"):
+            end = text.find("\n", begin)
+            begin = end + 1 if end >= 0 else len(text)
+            first += 0 if stretch.still else 1
+            following = _NOT_BLANK.match(text, begin)
+            if begin == len(text) or (following is not None and following[1] not in ("+", "*", "#")) or following is not None and text.startswith("*@", following.start(1)):
                 break
-            head, rest, first = head + "\n" + line, after, first + 1
-        header = Stretch(head, stretch.path, stretch.first, stretch.still).lines()[0]
-        first = stretch.first if stretch.still else first
+        header = next(Stretch(text[:begin], stretch.path, stretch.first, stretch.still).lines())
+        rest = text[begin:]
         beside = Path(stretch.path).parent if stretch.path else None
         contents = self.gather(page(Stretch(rest, stretch.path, first, stretch.still), main=True), beside, Contents(header=header), main=True)
         self._opened[id(subcircuit)] = contents

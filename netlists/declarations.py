@@ -129,6 +129,9 @@ def choose_input(assembly: Assembly, wishes: Wishes) -> str:
                            mend=f"Did you mean {close[0]}?" if close else f"Sources: {', '.join(sources) or 'none'}.")
     varying = [name for name, element in sources.items() if "." not in name and (element.waveform is not None or element.ac != 0.0)]
     telling = [name for name in INPUT_NAMES if name in sources]
+    if len(assembly.played) == 1:
+        assembly.notes.say(f"input: {assembly.played[0]}, which plays a file")
+        return assembly.played[0]
     for choice in ([name for name in telling if name in varying], varying if len(varying) == 1 else [], telling if not varying else []):
         if choice:
             assembly.notes.say(f"input: {choice[0]}, chosen by " + ("its name" if choice[0] in telling else "being the only source with AC or a signal"))

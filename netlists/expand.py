@@ -7,6 +7,7 @@ value hides the deck's, as in ngspice. A value given on the X line hides ``.para
 
 from __future__ import annotations
 
+import math
 import re
 from difflib import get_close_matches
 
@@ -14,7 +15,8 @@ from circuits.circuit import GROUND
 from circuits.elements import BehaviouralCurrent, Capacitor, Inductor, Resistor
 from circuits.errors import NetlistError, Place
 from circuits.expressions import Call, Current, Expression, Name, Number, Value, Voltage
-from netlists.deck import MAX_PARTS, Contents, Deck
+from circuits.units import parse_number
+from netlists.deck import MAX_PARTS, MAX_WORK, Contents, Deck
 from netlists.expression import Function, parse, parse_first
 from netlists.lexer import Line, Span
 from netlists.pages import Subcircuit
@@ -99,6 +101,13 @@ class Scope:
         """A loss that the parser found."""
         self.deck.notes.lose(text, place)
 
+    def spend(self, size: int, place: Place) -> None:
+        """Count the parts of an expression against what a deck may have."""
+        self.deck.work += size + 10
+        if self.deck.work > MAX_WORK:
+            raise NetlistError(f"all expressions together have more than {MAX_WORK} parts", place=place,
+                               mend="Is a subcircuit made of many of the next, over and over?")
+
     def known(self) -> tuple[str, ...]:
         """Every parameter in sight."""
         found, scope = [], self
@@ -145,8 +154,17 @@ class Scope:
     # values
     def value(self, span: Span) -> Value:
         """A number or an expression."""
-        if not span.text:
+        text = span.text
+        if not text:
             raise NetlistError("a value is missing", place=span.place())
+        if text[0] in "0123456789.":
+            try:
+                number = parse_number(text)  # most values are plain numbers
+            except ValueError:
+                number = math.inf
+            if math.isfinite(number):
+                self.spend(0, span.place())
+                return number
         found = parse(span, self)
         return found.value if isinstance(found, Number) else found
 

@@ -87,6 +87,9 @@ class Scope(Protocol):
     def remark(self, text: str, place: Place) -> None:
         """Tell the user something."""
 
+    def spend(self, size: int, place: Place) -> None:
+        """Count the parts of an expression against what a deck may have."""
+
     def known(self) -> tuple[str, ...]:
         """Names to suggest."""
 
@@ -102,6 +105,7 @@ def parse(span: Span, scope: Scope) -> Expression:
     parser = _Parser(span, scope)
     found = parser.expression(0)
     parser.end()
+    scope.spend(parser.build.measure(found)[0], span.place())
     return found
 
 
@@ -109,6 +113,7 @@ def parse_first(span: Span, scope: Scope) -> tuple[Expression, Span]:
     """Read the expression at the start of a stretch, and return also what is left behind it."""
     parser = _Parser(span, scope)
     found = parser.expression(0)
+    scope.spend(parser.build.measure(found)[0], span.place())
     return found, parser.rest()
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from dataclasses import dataclass
+from typing import Iterator
 
 from circuits.errors import NetlistError, Place
 
@@ -130,8 +131,8 @@ def without_comment(text: str) -> str:
     return text.rstrip()
 
 
-def logical_lines(text: str, path: str = "", first: int = 1, step: int = 1) -> list[Line]:
-    """Cut a text into logical lines.
+def logical_lines(text: str, path: str = "", first: int = 1, step: int = 1) -> Iterator[Line]:
+    """Cut a text into logical lines, one after the other.
 
     Parameters
     ----------
@@ -144,9 +145,9 @@ def logical_lines(text: str, path: str = "", first: int = 1, step: int = 1) -> l
     step : int
         0 if all lines stand in one line of the file, as in a drawing.
 
-    Returns
-    -------
-    list of Line
+    Yields
+    ------
+    Line
         Without empty lines and comments, except declarations (``*@``).
 
     Raises
@@ -159,15 +160,8 @@ def logical_lines(text: str, path: str = "", first: int = 1, step: int = 1) -> l
     >>> [line.text for line in logical_lines("R1 a b\\n+ 1k ; load\\n* text\\n")]
     ['R1 a b 1k']
     """
-    lines: list[Line] = []
     parts: list[tuple[str, int, int]] = []  # text, line, column of the logical line under construction
-    continued = False
-
-    def close():
-        if any(content for content, _, _ in parts):
-            lines.append(_join(parts, path))
-        parts.clear()
-
+    continued, length = False, 0
     for count, raw in enumerate(_END_OF_LINE.split(text)):
         number = first + step * count
         stripped = raw.lstrip()
@@ -176,8 +170,9 @@ def logical_lines(text: str, path: str = "", first: int = 1, step: int = 1) -> l
         column = len(raw) - len(stripped) + 1
         if stripped[0] in "*#":
             if stripped.startswith("*@"):
-                close()
-                lines.append(_join([(without_comment(stripped), number, column)], path))
+                yield from _joined(parts, path)
+                parts = []
+                yield from _joined([(without_comment(stripped), number, column)], path)
             continue
         content = without_comment(stripped)
         if not content:
@@ -186,23 +181,26 @@ def logical_lines(text: str, path: str = "", first: int = 1, step: int = 1) -> l
         if content[0] == "+":
             content, column = content[1:], column + 1
         elif not joins:
-            close()
+            yield from _joined(parts, path)
+            parts = []
         tail = _BACKSLASHES.search(content)
         continued = tail is not None
         if continued:
             content = content[:tail.start()]
         blank = len(content) - len(content.lstrip())
         parts.append((content.strip(), number, column + blank))
-    close()
-    return lines
+        length = length + len(content) if joins else len(content)
+        if length > MAX_LINE:
+            raise NetlistError(f"a line of more than {MAX_LINE} characters is too long", place=Place(path, parts[0][1]))
+    yield from _joined(parts, path)
 
 
-def _join(parts: list[tuple[str, int, int]], path: str) -> Line:
+def _joined(parts: list[tuple[str, int, int]], path: str) -> Iterator[Line]:
+    """The logical line made of these parts, unless they are empty."""
+    if not any(content for content, _, _ in parts):
+        return
     starts, offset = [], 0
     for content, _, _ in parts:
         starts.append(offset)
         offset += len(content) + 1
-    if offset > MAX_LINE:
-        raise NetlistError(f"a line of {offset} characters is too long", place=Place(path, parts[0][1]))
-    return Line(" ".join(content for content, _, _ in parts), path, tuple(starts),
-                tuple((number, column) for _, number, column in parts))
+    yield Line(" ".join(content for content, _, _ in parts), path, tuple(starts), tuple((number, column) for _, number, column in parts))

@@ -139,8 +139,8 @@ def build_card(model: Model, scope: Scope, level: int = 0) -> Card:
     for one in assigned:
         if one.name in _VENDOR and not (one.name == "ron" and kind in ("sw", "csw", "vswitch", "iswitch", "d")):
             continue
-        if one.name in BOOKKEEPING:
-            continue
+        if one.name in BOOKKEEPING or one.name in ("file", "filename") or one.value.text.startswith("["):
+            continue  # names of files and vectors belong to XSPICE's models, which need neither here
         values[one.name] = _model_value(scope, one.value)
     for flag in flags:
         if flag in ("pchan", "nchan"):

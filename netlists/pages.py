@@ -8,10 +8,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from itertools import islice
+from typing import Iterator, NamedTuple
 
 from circuits.errors import NetlistError, Place
 from netlists.lexer import Line, logical_lines
 
+_CONTENT = re.compile(r"\n[ \t]*(?:[^*#\s]|\*@)")  # a line that is neither blank nor a comment
+MAX_DIRECTIVES = 300_000  # that structure a file: fifty times the largest library in circulation
 _STRUCTURE = re.compile(r"\n[ \t]*\.(subckt|macro|ends|eom|control|endc|endl|end|lib)\b([^\n]*)", re.IGNORECASE)
 
 
@@ -27,23 +31,32 @@ class Stretch:
     first: int
     still: bool = False
 
-    def lines(self) -> list[Line]:
+    def lines(self) -> Iterator[Line]:
         """As logical lines."""
         return logical_lines(self.text, self.path, self.first, 0 if self.still else 1)
 
 
-@dataclass(frozen=True, slots=True)
-class Subcircuit:
-    """``.subckt`` up to its ``.ends``, unopened; the first logical line of ``stretch`` is the header."""
+class Subcircuit(NamedTuple):
+    """``.subckt`` up to its ``.ends``, unopened: a name and where it lies in the text; the rest is worked out when it is used."""
 
     name: str
-    stretch: Stretch
+    text: str
+    start: int
+    stop: int
+    origin: Stretch
     closed: bool
+
+    @property
+    def stretch(self) -> Stretch:
+        """Its lines; the first logical line is the header."""
+        origin = self.origin
+        first = origin.first if origin.still else origin.first - 1 + self.text.count("\n", 0, self.start)
+        return Stretch(self.text[self.start:self.stop], origin.path, first, origin.still)
 
     @property
     def place(self) -> Place:
         """Where it begins."""
-        return Place(self.stretch.path, self.stretch.first)
+        return Place(self.origin.path, self.stretch.first)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,11 +105,13 @@ def page(stretch: Stretch, *, main: bool) -> Page:
     has_sections = ".endl" in text or ".ENDL" in text
     depth, opened, begin = 0, None, 0     # begin: where the present outside stretch starts
     control, section, flat = -1, None, False
-    matches = list(_STRUCTURE.finditer(text))
+    matches = list(islice(_STRUCTURE.finditer(text), MAX_DIRECTIVES))
+    if len(matches) == MAX_DIRECTIVES:
+        raise NetlistError(f"more than {MAX_DIRECTIVES} lines of .subckt, .ends and their like", place=Place(path))
     position = 0
 
     def outside(stop: int) -> None:
-        if stop > begin and not text[begin:stop].isspace():
+        if stop > begin and _CONTENT.search(text, begin, stop) is not None:
             stretches.append(Stretch(text[begin + 1:stop], path, count.line(begin + 1), stretch.still))
 
     while position < len(matches):
@@ -119,7 +134,7 @@ def page(stretch: Stretch, *, main: bool) -> Page:
                 outside(at)
                 opened, depth = match, 1
             elif flat:
-                subcircuits.append(_subcircuit(text, opened, at, path, count, False))
+                subcircuits.append(_subcircuit(text, opened, at, stretch, False))
                 opened = match
             else:
                 depth += 1
@@ -130,7 +145,7 @@ def page(stretch: Stretch, *, main: bool) -> Page:
                 continue
             depth -= 1
             if depth == 0:
-                subcircuits.append(_subcircuit(text, opened, at, path, count, True))
+                subcircuits.append(_subcircuit(text, opened, at, stretch, True))
                 begin = match.end()
         elif depth:
             if word == "end" and main:
@@ -155,7 +170,7 @@ def page(stretch: Stretch, *, main: bool) -> Page:
             position = next(k for k, other in enumerate(matches) if other.start() == opened.start())
             begin = opened.start()
     if depth and not main:
-        subcircuits.append(_subcircuit(text, opened, len(text), path, count, False))
+        subcircuits.append(_subcircuit(text, opened, len(text), stretch, False))
         depth, begin = 0, len(text)
     if depth:
         name = opened[2].split("(")[0].split()[:1] or ["?"]
@@ -182,7 +197,6 @@ class _Counter:
         return self.base + (1 if self.still else self.count)
 
 
-def _subcircuit(text: str, match, stop: int, path: str, count: _Counter, closed: bool) -> Subcircuit:
-    name = match[2].replace("(", " ").split()
-    first = count.line(match.start() + 1)
-    return Subcircuit(name[0].lower() if name else "", Stretch(text[match.start() + 1:stop], path, first, count.still), closed)
+def _subcircuit(text: str, match, stop: int, origin: Stretch, closed: bool) -> Subcircuit:
+    name = match[2].replace("(", " ").split(None, 1)
+    return Subcircuit(name[0].lower() if name else "", text, match.start() + 1, stop, origin, closed)

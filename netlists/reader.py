@@ -105,7 +105,7 @@ def read_text(text: str, *, path: str = "", folder=None, input: str | None = Non
         title = fill(text, path, deck, top, wishes) or (Path(path).stem if path else "drawing")
     top.expand()
     for missing, place in deck.missing:
-        notes.lose(f"{missing!r} is not found; nothing that is used is known to need it", place)
+        notes.lose(f"'{missing}' is not found; nothing that is used is known to need it", place)
     return build(deck, top, wishes, title, path)
 
 

@@ -27,6 +27,7 @@ def source(assembly: Assembly, fields: Fields) -> None:
         assembly.notes.say(f"{fields.part.written}: wavefile={words_left[0].text if words_left else ''} marks the input; the file itself is not read",
                            fields.place)
         fields.take("chan")
+        assembly.played.append(fields.name)
     dc_text = fields.take("dc")
     dc: Value = 0.0 if dc_text is None else fields.whole(dc_text)
     ac: Value = 0.0

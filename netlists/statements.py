@@ -151,7 +151,7 @@ def statement(line: Line) -> Statement:
     Examples
     --------
     >>> from netlists.lexer import logical_lines
-    >>> statement(logical_lines("Rload out 0 4k7")[0]).name
+    >>> statement(next(logical_lines("Rload out 0 4k7"))).name
     'rload'
     """
     text = line.text
