@@ -27,6 +27,7 @@ from circuits.errors import AmpwrightError, Place, RateError, SignalError
 AUDIO_SUFFIXES = (".wav", ".flac")
 SUBTYPES = {"float": "FLOAT", "double": "DOUBLE", "pcm16": "PCM_16", "pcm24": "PCM_24", "pcm32": "PCM_32"}
 _FLAC_SUBTYPES = ("pcm16", "pcm24")
+_FURTHEST = 512  # a header that says 1 Hz must not make a file of hours
 _BLOCK = 1 << 20  # frames read at once: a header that lies about its length must not reserve memory
 
 
@@ -156,6 +157,8 @@ def read_audio(path) -> Audio:
     if samples.shape[0] == 1:
         samples = samples[0]
     check_recording(samples, place)
+    if not sample_rate >= 1.0:
+        raise SignalError(f"the file says that its rate is {sample_rate:g} Hz", mend="Write it with its sample rate.", place=place)
     return Audio(samples, sample_rate)
 
 
@@ -298,7 +301,7 @@ def resample(samples, from_rate: float, to_rate: float) -> np.ndarray:
     Raises
     ------
     RateError
-        If a rate is not positive.
+        If a rate is not positive, or one is more than 512 times the other.
 
     Examples
     --------
@@ -307,6 +310,8 @@ def resample(samples, from_rate: float, to_rate: float) -> np.ndarray:
     """
     if not (from_rate > 0 and to_rate > 0 and np.isfinite(from_rate) and np.isfinite(to_rate)):
         raise RateError(f"can't resample from {from_rate} Hz to {to_rate} Hz", mend="Give positive rates.")
+    if not 1.0 / _FURTHEST <= to_rate / from_rate <= _FURTHEST:
+        raise RateError(f"resampling from {from_rate:g} Hz to {to_rate:g} Hz is more than {_FURTHEST} times", mend="Check the rate of the file.")
     samples = np.asarray(samples, dtype=np.float64)
     if from_rate == to_rate:
         return samples.copy()

@@ -15,8 +15,9 @@ from pathlib import Path
 import numpy as np
 
 from circuits.errors import ModelFileError, Place
-from validation.align import Alignment, apply
+from validation.align import MODES, Alignment, apply
 from validation.audio import read_audio, whole_file, write_audio
+from validation.metrics import METRICS
 from validation.response import Response
 
 FORMAT = "ampwright-comparison"
@@ -296,7 +297,7 @@ def read_comparison(path) -> Comparison:
                              mend="Use the program that wrote it.")
     try:
         return _decode(content, path.parent)
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError) as error:
         if isinstance(error, ModelFileError) or type(error).__module__ == "circuits.errors":
             raise
         raise ModelFileError(f"the comparison is damaged ({type(error).__name__}: {str(error)[:200]})", place=place,
@@ -319,30 +320,62 @@ def _decode(content: dict, folder: Path) -> Comparison:
                          _number(facts["loudness"]))
 
     def numbers(facts, kind):
-        return None if facts is None else kind(**{name: _array_or_number(value) for name, value in facts.items()})
+        """An Alignment or a Response: each field a number or a list of numbers, as its annotation says."""
+        if facts is None:
+            return None
+        found = kind(**{name: _array_or_number(value) for name, value in facts.items()})
+        for part in fields(kind):
+            if isinstance(getattr(found, part.name), np.ndarray) != ("ndarray" in str(part.type)):
+                raise ValueError(f"{part.name} is not what it should be")
+        if kind is Response and not found.harmonics.shape[0] == len(found.levels) == len(found.thd_n) > 0:
+            raise ValueError("the measured levels don't agree")
+        if kind is Response and not (len(found.frequencies) == len(found.gain) and len(found.static_x) == len(found.static_y)
+                                     and len(found.step_time) == len(found.step) and found.harmonics.ndim == 2):
+            raise ValueError("the measured curves don't agree")
+        return found
 
     def scores(facts) -> dict:
         return {str(name): _number(value) for name, value in facts.items()}
 
+    if content["mode"] not in MODES:
+        raise ValueError(f"alignment {content['mode']!r}")
+    edges = tuple(_number(edge) for edge in content["level_edges"])
     rows = []
     for facts in content["rows"]:
+        failed = bool(str(facts["message"]))
+        lacking = [] if failed else [name for name in METRICS for kind in ("scores", "scores_as_is") if name not in facts[kind]]
+        if lacking or not failed and facts["rendering"] is None or len(facts["levels"]) not in ({0, len(edges)} if failed else {len(edges)}) \
+                or len(facts["interval"]) != 2:
+            raise ValueError(f"the row {str(facts['label'])[:40]!r} is not complete")
         alignment = numbers(facts["alignment"], Alignment)
         response = numbers(facts["response"], Response)
         rows.append(Row(
             str(facts["label"]), str(facts["source"]), str(facts["digest"]), str(facts["kind"]), str(facts["message"]),
             rendering(facts["rendering"]), replace(alignment, polarity=int(alignment.polarity)) if alignment else None,
             scores(facts["scores"]), scores(facts["scores_as_is"]), tuple(_number(v) for v in facts["interval"]),
-            _array_or_number(facts["segments"]), _array_or_number(facts["levels"]), _number(facts["real_time_factor"]),
+            _line(facts["segments"]), _line(facts["levels"]), _number(facts["real_time_factor"]),
             int(facts["bad_samples"]), _number(facts["n_parameters"]), _number(facts["operations"]),
             replace(response, latency=int(response.latency)) if response else None, tuple(str(note) for note in facts["notes"])))
+    region = tuple(int(bound) for bound in content["region"])
+    target = rendering(content["target"])
+    shortest = min([len(target.samples)] + [len(row.rendering.samples) for row in rows if row.rendering])
+    if len(region) != 2 or not 0 <= region[0] < region[1] <= shortest:
+        raise ValueError("the compared stretch lies outside the renderings")
     pairs = tuple(Pair(str(pair["better"]), str(pair["worse"]), _number(pair["p_value"]), _number(pair["share"])) for pair in content["pairs"])
     response = numbers(content["target_response"], Response)
     return Comparison(
-        rate, str(content["mode"]), rendering(content["target"]), replace(response, latency=int(response.latency)) if response else None,
-        rendering(content["dry"]), tuple(rows), (int(content["region"][0]), int(content["region"][1])),
-        _number(content["segment_length"]), tuple(_number(edge) for edge in content["level_edges"]), pairs,
+        rate, str(content["mode"]), target, replace(response, latency=int(response.latency)) if response else None,
+        rendering(content["dry"]), tuple(rows), region,
+        _number(content["segment_length"]), edges, pairs,
         tuple(str(note) for note in content["notes"]), {str(k): str(v) for k, v in content["settings"].items()},
         {str(k): str(v) for k, v in content["versions"].items()}, str(content["command"]))
+
+
+def _line(values) -> np.ndarray:
+    line = np.array(values, dtype=np.float64)
+    if line.ndim != 1:
+        raise ValueError("a list of numbers was expected")
+    return line
 
 
 def _array_or_number(value):

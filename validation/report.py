@@ -199,7 +199,7 @@ def page(comparison: Comparison, drawn: dict[str, tuple[str, str]]) -> str:
     ----------
     comparison : Comparison
     drawn : dict
-        Name to (caption, SVG text), as `draw` gives.
+        Name to (caption, SVG text).
     """
     styles = plots.comparison_styles(comparison)
     tracks, audio_note = _tracks(comparison)
@@ -231,11 +231,6 @@ def page(comparison: Comparison, drawn: dict[str, tuple[str, str]]) -> str:
         script_digest=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii"),
         facts=_script_json({"tracks": [{key: track[key] for key in ("id", "label", "role", "key", "gain", "peak", "audio")} for track in tracks],
                             "rate": int(round(comparison.sample_rate)), "digest": digest}))
-
-
-def draw(comparison: Comparison) -> dict[str, tuple[str, str, bytes]]:
-    """All pictures: name to (caption, SVG text, PNG bytes)."""
-    return {name: (caption, plots.svg(figure), plots.png(figure)) for name, (caption, figure) in plots.figures(comparison).items()}
 
 
 def _cell(text: str) -> str:
@@ -316,16 +311,16 @@ def write_report(comparison: Comparison, output, *, formats=FORMATS) -> dict[str
     part.mkdir()
     written: dict[str, Path] = {}
     try:
-        drawn = draw(comparison) if {"html", "png"} & set(formats) else {}
+        figures = plots.figures(comparison) if {"html", "png"} & set(formats) else {}
+        drawn = {name: (caption, plots.svg(figure)) for name, (caption, figure) in figures.items()}
         if "png" in formats:
             (part / "plots").mkdir()
-            for name, (_, svg, png) in drawn.items():
-                (part / "plots" / f"{name}.svg").write_text(svg, encoding="utf-8")
-                (part / "plots" / f"{name}.png").write_bytes(png)
+            for name, (_, figure) in figures.items():
+                (part / "plots" / f"{name}.svg").write_text(drawn[name][1], encoding="utf-8")
+                (part / "plots" / f"{name}.png").write_bytes(plots.png(figure))
             written["png"] = output / "plots"
         if "html" in formats:
-            text = page(comparison, {name: (caption, svg) for name, (caption, svg, _) in drawn.items()})
-            (part / "report.html").write_text(text, encoding="utf-8")
+            (part / "report.html").write_text(page(comparison, drawn), encoding="utf-8")
             written["html"] = output / "report.html"
         if "csv" in formats:
             (part / "scores.csv").write_text(table(comparison), encoding="utf-8", newline="")
