@@ -2,7 +2,8 @@
 
 A signal is named by text as ``[LABEL=]WHAT[@NAME=VALUE,...]``. WHAT is a recording (``.wav``, ``.flac``) or anything that `models.load`
 knows. The names ``engine`` and ``oversample`` choose how a circuit is solved, all others set controls:
-``"Screamer, 4x=tube_screamer@oversample=4,drive=0.8"``. Samples of the dry recording are volts to a circuit.
+``"Screamer, 4x=tube_screamer@oversample=4,drive=0.8"``. Samples are volts to a circuit, unless
+``full_scale`` or ``level`` is given.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Callable, Mapping, Sequence
 import numpy as np
 
 from ampwright.models import adjusted, load, locate, player
+from ampwright.scaled import Scaled
 from ampwright.simulation import Progress
 from circuits.circuit import Circuit
 from circuits.errors import CircuitError, ModelFileError, SignalError
@@ -76,7 +78,8 @@ def _digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _ready(model: Circuit | Processor, sample_rate: float, settings: Mapping, engine: str, oversample: int) -> Processor:
+def _ready(model: Circuit | Processor, sample_rate: float, settings: Mapping, engine: str, oversample: int, full_scale: bool,
+           level: float | None) -> Processor:
     settings = dict(settings)
     engine = settings.pop("engine", engine)
     given = settings.pop("oversample", None)
@@ -88,11 +91,16 @@ def _ready(model: Circuit | Processor, sample_rate: float, settings: Mapping, en
         oversample = 1 if given is None else oversample  # the common setting is for circuits; a capture has its own rate
     elif not np.isfinite(sample_rate):
         raise SignalError("a circuit needs a dry recording to be compared", mend="Give one.")
-    return player(adjusted(model, settings), sample_rate, engine=engine, oversample=oversample)
+    ready = adjusted(model, settings)
+    processor = player(ready, sample_rate, engine=engine, oversample=oversample)
+    if isinstance(ready, Circuit) and (full_scale or level is not None):
+        return Scaled(processor, ready.level if level is None else level)
+    return processor
 
 
 def entry(signal: Signal, label: str = "", *, engine: str = "nodal", oversample: int = 1, controls: Mapping[str, float | str] | None = None,
-          channel: int | None = None, load: Callable[[str], Circuit | Processor] = load) -> Entry:
+          channel: int | None = None, full_scale: bool = False, level: float | None = None,
+          load: Callable[[str], Circuit | Processor] = load) -> Entry:
     """Make an entry of a comparison; nothing is read before it is needed, so that a bad one costs only its own row.
 
     Parameters
@@ -107,6 +115,10 @@ def entry(signal: Signal, label: str = "", *, engine: str = "nodal", oversample:
         Set on the model, before the text's own options.
     channel : int, optional
         Which channel of a recording with several, from 1.
+    full_scale : bool
+        To circuits, 1.0 of the dry recording is their level and not 1 V; so is 1.0 of what they give.
+    level : float, optional
+        Volts of a full-scale sample instead; implies ``full_scale``.
     load : callable
         Reads a model from a path or name.
     """
@@ -114,7 +126,7 @@ def entry(signal: Signal, label: str = "", *, engine: str = "nodal", oversample:
     if isinstance(signal, Audio):
         return Entry(label or "recording", lambda rate: signal)
     if not isinstance(signal, (str, Path)):
-        return Entry(label or type(signal).__name__, lambda rate: _ready(signal, rate, controls, engine, oversample))
+        return Entry(label or type(signal).__name__, lambda rate: _ready(signal, rate, controls, engine, oversample, full_scale, level))
     own, what, options = divide(str(signal))
     if Path(what).suffix.lower() in AUDIO_SUFFIXES:
         digest = _digest(Path(what)) if Path(what).is_file() else ""
@@ -124,12 +136,12 @@ def entry(signal: Signal, label: str = "", *, engine: str = "nodal", oversample:
     except ModelFileError:
         digest = ""  # said again, with its reason, when it is loaded
     source = what + ("@" + ",".join(f"{name}={value}" for name, value in options.items()) if options else "")
-    return Entry(label or own, lambda rate: _ready(load(what), rate, {**controls, **options}, engine, oversample), source, digest)
+    return Entry(label or own, lambda rate: _ready(load(what), rate, {**controls, **options}, engine, oversample, full_scale, level), source, digest)
 
 
 def compare(dry: str | Path | Audio | None, target: Signal, candidates: Sequence[Signal] | Mapping[str, Signal], output: str | Path | None = None, *,
             align: str = "latency", formats: Sequence[str] = FORMATS, engine: str = "nodal", oversample: int = 1, segment_length: float = 0.5,
-            measure: bool = True, channel: int | None = None, seed: int = 0, load: Callable[[str], Circuit | Processor] = load,
+            measure: bool = True, channel: int | None = None, full_scale: bool = False, level: float | None = None, seed: int = 0, load: Callable[[str], Circuit | Processor] = load,
             command: str = "", progress: Progress | None = None) -> Comparison:
     """Compare candidates with a target, and write a report.
 
@@ -154,6 +166,8 @@ def compare(dry: str | Path | Audio | None, target: Signal, candidates: Sequence
         Whether models are also measured with tones.
     channel : int, optional
         Which channel of recordings with several, from 1.
+    full_scale, level
+        What 1.0 of a recording is to circuits, as for `simulate`: 1 V if neither is given.
     seed : int
         Of the bootstrap.
     load : callable
@@ -182,13 +196,14 @@ def compare(dry: str | Path | Audio | None, target: Signal, candidates: Sequence
     if output is not None:
         check_output(output)
     heard = dry if dry is None or isinstance(dry, Audio) else _audio(dry, channel)
-    common = {"engine": engine, "oversample": oversample, "channel": channel, "load": load}
+    common = {"engine": engine, "oversample": oversample, "channel": channel, "full_scale": full_scale, "level": level, "load": load}
     named = candidates.items() if isinstance(candidates, Mapping) else [("", signal) for signal in candidates]
     entries = [entry(signal, label, **common) for label, signal in named]
     comparison = compare_entries(
         heard, entry(target, "target" if isinstance(target, Audio) else "", **common), entries, mode=align, segment_length=segment_length,
         measure=measure, rng=np.random.default_rng(seed), progress=progress, dry_label="dry" if heard is dry else Path(str(dry)).name,
-        dry_source="" if heard is dry else str(dry), settings={"engine": engine, "oversampling": str(oversample), "seed": str(seed)}, command=command)
+        dry_source="" if heard is dry else str(dry), settings={"engine": engine, "oversampling": str(oversample), "seed": str(seed),
+                  "full_scale": f"{level:g} V" if level is not None else "each circuit's level" if full_scale else "1 V"}, command=command)
     if output is not None:
         write_report(comparison, output, formats=formats)
     return comparison

@@ -10,10 +10,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from check_processor import check_processor
 from test_door_commands import RC, command, refused
 
 import ampwright
 from ampwright.comparisons import divide, failures, redraw
+from ampwright.scaled import Scaled
 from circuits.errors import CircuitError, SignalError
 from validation.audio import Audio, read_audio, write_audio
 from validation.signals import shipped_phrase
@@ -92,6 +94,21 @@ def test_from_python(desk):
         ampwright.compare(None, circuit, {"same": circuit})
     lone = ampwright.compare(None, Audio(dry.samples, 48000), {"circuit": circuit, "copy": dry})
     assert "needs a dry recording" in failures(lone)[0] and lone.rows[0].label == "copy"
+
+
+def test_full_scale_is_a_matter_of_volts(desk, capsys):
+    dry = read_audio("in.wav")
+    circuit = ampwright.load("clipper.cir")
+    loud = ampwright.compare(Audio(dry.samples / 5.0, 48000), Audio(ampwright.simulate("clipper.cir", dry.samples, 48000.0).samples / 5.0, 48000),
+                             {"at 5 V": circuit}, level=5.0, measure=False)
+    assert loud.rows[0].scores["esr"] < 1e-20
+    quiet = ampwright.compare(Audio(dry.samples / 5.0, 48000), Audio(loud.target.samples, 48000), {"at 1 V": circuit}, measure=False)
+    assert quiet.rows[0].scores["esr"] > 0.01
+    refused(capsys, "a level of -1 V", "compare", "in.wav", "--target", "rc.cir", "rc.cir", "--level", "-1")
+
+
+def test_a_scaled_circuit_is_a_processor():
+    check_processor(lambda: Scaled(ampwright.player(ampwright.load("diode_clipper"), 48000.0), 0.5))
 
 
 def test_texts_are_divided(desk):

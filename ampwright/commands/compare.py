@@ -27,6 +27,8 @@ def compare(
     oversample: choices.Oversample = 1,
     segment: Annotated[float, typer.Option(metavar="SECONDS", help="Length of the segments of intervals and tests.")] = 0.5,
     channel: Annotated[Optional[int], typer.Option(metavar="N", help="Channel of recordings that have several, from 1.")] = None,
+    full_scale: Annotated[bool, typer.Option("--full-scale", help="Samples are full scale, not volts: 1.0 is each netlist's *@ level.")] = False,
+    level: Annotated[Optional[float], typer.Option(metavar="VOLTS", help="Volts of a full-scale sample; implies --full-scale.")] = None,
     measure: Annotated[bool, typer.Option("--measure/--no-measure", help="Measure the models with tones too.")] = True,
     seed: Annotated[int, typer.Option(metavar="N", help="Seed of the bootstrap.")] = 0,
     json: choices.Json = False,
@@ -45,7 +47,7 @@ def compare(
             raise typer.BadParameter("there is nothing to compare; name at least one candidate")
         with terminal.progress(not json) as tell:
             comparison = comparisons.compare(dry, target, candidates, out, align=align, formats=formats, engine=engine, oversample=oversample,
-                                             segment_length=segment, channel=channel, measure=measure, seed=seed, progress=tell,
+                                             segment_length=segment, channel=channel, full_scale=full_scale, level=level, measure=measure, seed=seed, progress=tell,
                                              command=shlex.join(["ampwright", *sys.argv[1:]]))
     report(comparison, out, formats, json=json)
     if comparison.failed:
