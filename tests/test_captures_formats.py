@@ -14,6 +14,8 @@ from validation.captures.capture import Capture
 from validation.captures.guitarml import read_guitarml
 from validation.captures.impulse import Impulse
 from validation.captures.load import check_selftest, describe, linear_share, load_capture, read_capture
+from validation.captures.nam import read_nam
+from validation.captures.nets import layout
 from validation.captures.reference import render
 from validation.captures.resampled import Resampled
 from validation.captures.rtneural import read_rtneural
@@ -146,6 +148,15 @@ def test_knobs_glide_and_change_the_sound(stored):
     assert np.array_equal(in_blocks(capture, example_signal(3000), 7), whole)
 
 
+def test_layouts_in_words():
+    made = every_nam(np.random.default_rng(39))
+    words = {name: layout(read_nam("x.nam", made[name]).net) for name in ("two arrays", "blended", "lstm 2x8", "condition")}
+    assert words == {"two arrays": "6 layers of 5, 3 channels, tanh", "blended": "3 layers of 4 channels, tanh, blended",
+                     "lstm 2x8": "LSTM 8; LSTM 8; convolution 8 to 1, 1 taps",
+                     "condition": "3 layers of 4 channels, tanh, condition: 3 layers of 4 channels, tanh"}
+    assert layout(read_capture_of(OTHERS["guitarml gru"]).net).startswith("GRU 20; ")
+
+
 def test_levels_on_request(stored):
     metadata = {"loudness": -24.0, "input_level_dbu": 18.0, "output_level_dbu": 14.0}
     document = {**every_nam(np.random.default_rng(35))["linear without bias"], "metadata": metadata}
@@ -193,7 +204,7 @@ def test_resampling_starts_at_rest(stored):
 def test_description_of_a_capture(stored):
     document = {**every_nam(np.random.default_rng(37))["linear"], "metadata": {"name": "A box", "license": "CC0"}}
     facts = describe(load_capture(stored(document)))
-    assert facts["architecture"] == "Linear" and facts["parameters"] == 41 and facts["licence"] == "CC0"
+    assert facts["layout"] == "convolution 1 to 1, 40 taps" and facts["architecture"] == "Linear" and facts["parameters"] == 41 and facts["licence"] == "CC0"
     assert facts["receptive_field_ms"] == pytest.approx(40 / 48.0) and not facts["recurrent"]
     assert facts["linear_share"] > 0.999 and facts["real_time_factor"] > 1.0
     rng = np.random.default_rng(38)

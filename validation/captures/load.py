@@ -20,7 +20,7 @@ from validation.captures.capture import Capture
 from validation.captures.documents import read_document, refuse
 from validation.captures.guitarml import read_guitarml
 from validation.captures.nam import read_nam
-from validation.captures.nets import Model, is_recurrent, memory
+from validation.captures.nets import Model, is_recurrent, layout, memory
 from validation.captures.resampled import Resampled
 from validation.captures.rtneural import read_rtneural
 from validation.captures.smartamppro import read_smartamppro
@@ -168,7 +168,7 @@ def describe(capture: Processor) -> dict:
     Returns
     -------
     dict
-        ``family``, ``architecture``, ``parameters``, ``receptive_field_ms``, ``recurrent``, ``sample_rate`` (None if
+        ``family``, ``architecture``, ``layout`` (in words), ``parameters``, ``receptive_field_ms``, ``recurrent``, ``sample_rate`` (None if
         the file does not tell), ``assumed_rate``, ``knobs``, ``metadata``, ``licence``, ``real_time_factor`` (seconds
         of sound a second, one thread, this machine), ``linear_share`` (share of the output's energy on unseen guitar
         that the best 1024-tap filter explains) and ``selftest_esr``.
@@ -179,11 +179,13 @@ def describe(capture: Processor) -> dict:
     fresh = Capture(model, capture.dtype)
     phrase = shipped_phrase("chords")
     x = resample(phrase.samples, phrase.sample_rate, rate)[:int(8 * rate)]
+    fresh.process(x[:64])  # what is compiled, is compiled now
+    fresh.reset()
     start = time.perf_counter()
     y = fresh.process(x)
     elapsed = time.perf_counter() - start
     metadata = dict(model.metadata)
-    return {"family": model.family, "architecture": model.architecture, "parameters": model.n_weights,
+    return {"family": model.family, "architecture": model.architecture, "layout": layout(model.net), "parameters": model.n_weights,
             "receptive_field_ms": 1000.0 * (memory(model.net) + 1) / rate, "recurrent": is_recurrent(model.net),
             "sample_rate": model.sample_rate, "assumed_rate": rate, "knobs": list(model.knobs), "metadata": metadata,
             "licence": metadata.get("license") or metadata.get("licence"),

@@ -241,3 +241,34 @@ def n_outputs(net: tuple, n_in: int) -> int:
         elif isinstance(layer, Window):
             n_in = layer.dense.n_out
     return n_in
+
+
+def layout(net: tuple) -> str:
+    """What a net is made of, in a few words.
+
+    Examples
+    --------
+    >>> layout((Convolution(np.zeros((1, 1, 64))),))
+    'convolution 1 to 1, 64 taps'
+    """
+    words = []
+    for layer in net:
+        match layer:
+            case Convolution():
+                words.append(f"convolution {layer.n_in} to {layer.n_out}, {layer.weight.shape[2]} taps")
+            case Lstm() | Gru():
+                words.append(f"{type(layer).__name__.upper()} {layer.u.shape[1]}")
+            case Activation():
+                words.append(layer.kind)
+            case Window():
+                words.append(f"window of {layer.length} samples into LSTM {layer.lstm.u.shape[1]}")
+            case WaveNet():
+                channels = ", ".join(str(array.rechannel.n_out) for array in layer.arrays)
+                inner = [one for array in layer.arrays for one in array.layers]
+                kinds = ", ".join(sorted({one.activation.kind for one in inner}))
+                gates = ", ".join(sorted({one.gating for one in inner} - {"none"}))
+                condition = f", condition: {layout(layer.condition)}" if layer.condition else ""
+                words.append(f"{len(inner)} layers of {channels} channels, {kinds}{', ' + gates if gates else ''}{condition}")
+            case _:
+                words.append(type(layer).__name__.lower())
+    return "; ".join(words)
