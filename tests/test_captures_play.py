@@ -1,5 +1,10 @@
 """Captures as Processors: float32 and float64 kernels against the oracle and NAM's engine, blocks, states, refusals."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 import soundfile
@@ -13,6 +18,7 @@ from validation.captures.documents import read_document
 from validation.captures.nam import read_nam
 from validation.captures.reference import render
 
+ROOT = Path(__file__).resolve().parents[1]
 MADE = {**every_nam(np.random.default_rng(20)), "standard": standard(np.random.default_rng(21))}
 
 
@@ -103,3 +109,34 @@ def test_run_counts_samples():
     capture = Capture(read_nam("x.nam", lstm(np.random.default_rng(1))))
     capture.process(np.zeros(10))
     assert capture.run.samples == 10 and capture.run.converged
+
+
+NARROW = """
+import sys
+sys.path[:0] = [{root!r}, {tests!r}]
+import numpy as np
+from make_captures import every_nam
+from validation.captures import simd
+from validation.captures.capture import Capture
+from validation.captures.nam import read_nam
+from validation.captures.reference import render
+made = every_nam(np.random.default_rng(20))
+x = 0.5 * np.random.default_rng(22).standard_normal(300)
+for name in ("two arrays", "lstm 2x8", "films"):
+    model = read_nam("x.nam", made[name])
+    capture, target = Capture(model), render(model, x)
+    y = capture.process(x)
+    capture.reset()
+    parts = np.concatenate([capture.process(x[start:start + 7]) for start in range(0, 300, 7)])
+    print(simd.BITS, simd.FUSED, np.sum((target - y) ** 2) / np.sum(target**2) < 1e-10, np.array_equal(parts, y))
+"""
+
+
+@pytest.mark.slow
+def test_a_processor_without_wide_vectors_and_fused_products_plays_the_same():
+    code = NARROW.format(root=str(ROOT), tests=str(ROOT / "tests"))
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300,
+                          env={**os.environ, "NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": ""})
+    assert done.returncode == 0, done.stderr[-2000:]
+    lines = [line.split() for line in done.stdout.splitlines()]
+    assert len(lines) == 3 and all(line[0] == "128" and line[2:] == ["True", "True"] for line in lines)
