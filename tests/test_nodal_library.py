@@ -22,6 +22,8 @@ sys.path[:0] = [str(TESTS), str(TESTS / "golden")]
 
 import compare  # noqa: E402
 import make  # noqa: E402
+import ngspice  # noqa: E402
+import turned  # noqa: E402
 
 POINTS = json.loads((TESTS / "golden" / "points.json").read_text())["decks"]
 DECKS = make.decks()
@@ -58,3 +60,11 @@ def test_sound(name):
     found = compare.play(player, level * make.notes()[:count])
     assert player.run.bad_samples == 0
     assert compare.esr(stored[:count], found) < 1e-5
+
+
+@pytest.mark.skipif(ngspice.library() is None, reason="ngspice's shared library is not installed")
+@pytest.mark.parametrize("name", ["tube_screamer", "fuzz_face", "ring_modulator"])
+def test_sound_with_controls_turned(name):
+    ratio, bad, said = turned.against_ngspice(name, np.random.default_rng(11))
+    assert bad == 0, said
+    assert ratio < 1e-5, said
