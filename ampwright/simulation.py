@@ -19,7 +19,8 @@ from ampwright.models import adjusted, load, locate, player
 from circuits.circuit import GROUND, Circuit
 from circuits.errors import CircuitError, ConvergenceError, RateError, SignalError
 from circuits.processor import Processor, Run
-from validation.audio import check_recording, read_audio, resample
+from validation.audio import Audio, check_recording, read_audio, resample
+from validation.signals import PHRASES, shipped_phrase
 
 BLOCK = 8192  # samples between two reports of progress: a sixth of a second of audio
 Progress = Callable[[float, str], None]
@@ -74,7 +75,7 @@ def simulate(model: str | Path | Circuit | Processor, samples, sample_rate: floa
     ----------
     model : str, Path, Circuit or Processor
         A path, a library name, or what `load` gave.
-    samples : array_like, shape (n_samples,) or (n_channels, n_samples), or path of a recording
+    samples : array_like, shape (n_samples,) or (n_channels, n_samples), or path of a recording, or name of a shipped phrase
         Channels are played one after the other, each from rest.
     sample_rate : float, optional
         Hz; needed for arrays. For a recording: the rate to simulate at, if another than the file's.
@@ -168,9 +169,25 @@ def simulate(model: str | Path | Circuit | Processor, samples, sample_rate: floa
     return Result(shaped[0], sample_rate, joined(runs), dict(zip(names[1:], shaped[1:])), processor.latency, start_up, seconds, tuple(notes))
 
 
+def recording(name: str | Path) -> Audio:
+    """A recording by its path, or a phrase that ships by its name: single-notes, chords, palm-mutes.
+
+    Raises
+    ------
+    SignalError
+        If there is none, or it can't be used.
+
+    Examples
+    --------
+    >>> recording("chords").sample_rate
+    48000.0
+    """
+    return shipped_phrase(str(name)) if str(name) in PHRASES and not Path(name).exists() else read_audio(name)
+
+
 def _recording(samples, sample_rate: float | None, notes: list[str]) -> tuple[np.ndarray, float]:
     if isinstance(samples, (str, Path)):
-        audio = read_audio(samples)
+        audio = recording(samples)
         heard, own = audio.samples, audio.sample_rate
         if sample_rate is None or sample_rate == own:
             return heard, own

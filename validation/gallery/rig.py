@@ -1,22 +1,21 @@
-"""Picture of a signal on its way through a rig: one note's beginning as a wave, and where its energy lies, stage by stage.
+"""Picture of a signal on its way through a rig: one note as a wave and as a spectrum, stage by stage.
 
-The README's picture is made by ``python -m validation.gallery.rig FOLDER PICTURE`` from the recordings that ``ampwright demo`` left in FOLDER.
+``ampwright demo`` makes it; the README shows it.
 """
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Mapping
 
 import numpy as np
 from matplotlib.figure import Figure
-from scipy import signal
 
-from validation.audio import read_audio, whole_file
+from validation.audio import whole_file
 
 COLOURS = ("#4d4d4d", "#0072b2", "#d55e00", "#009e73")  # Okabe and Ito's, told apart by everybody
-SHOWN = 0.025  # seconds of the wave
+SHOWN = 0.012  # seconds of the wave
+LISTENED = 0.35  # seconds of the spectrum: the note from there on
 
 
 def draw(signals: Mapping[str, np.ndarray], sample_rate: float, path: Path, *, at: float | None = None) -> Path:
@@ -39,7 +38,9 @@ def draw(signals: Mapping[str, np.ndarray], sample_rate: float, path: Path, *, a
         The picture.
     """
     first = next(iter(signals.values()))
-    start = int(at * sample_rate) if at is not None else min(int(np.argmax(np.abs(first))) + int(0.05 * sample_rate), max(len(first) - int(SHOWN * sample_rate), 0))
+    n_listened = min(int(LISTENED * sample_rate), len(first))
+    loudest = int(np.argmax(np.abs(first))) + int(0.05 * sample_rate)  # behind the pick's noise
+    start = min(int(at * sample_rate) if at is not None else loudest, len(first) - n_listened)
     times = 1000.0 * np.arange(int(SHOWN * sample_rate)) / sample_rate
     figure = Figure(figsize=(9.0, 1.7 * len(signals) + 0.4), layout="constrained")
     rows = figure.subplots(len(signals), 2, squeeze=False, sharex="col", width_ratios=(1.0, 1.2))
@@ -48,28 +49,16 @@ def draw(signals: Mapping[str, np.ndarray], sample_rate: float, path: Path, *, a
         wave.plot(times[:len(part)], part, color=colour, linewidth=1.3)
         wave.set_ylabel("volts")
         wave.set_title(label.replace("_", " "), loc="left", fontsize=10)
-        size = min(len(samples), 8192)
-        frequencies, power = signal.welch(samples, sample_rate, nperseg=size, window="hann" if size > 1 else "boxcar")
+        power = np.abs(np.fft.rfft(samples[start:start + n_listened] * np.hanning(n_listened))) ** 2
         level = 10.0 * np.log10(np.maximum(power / max(float(power.max()), 1e-300), 1e-14))
-        spectrum.semilogx(frequencies[1:], level[1:], color=colour, linewidth=1.0)
+        spectrum.semilogx(np.fft.rfftfreq(n_listened, 1.0 / sample_rate)[1:], level[1:], color=colour, linewidth=0.9)
         spectrum.set_xlim(50.0, 20000.0)
         spectrum.set_ylim(-100.0, 5.0)
         spectrum.set_ylabel("dB")
         for axes in (wave, spectrum):
             axes.grid(True, alpha=0.2)
     rows[-1][0].set_xlabel("time (ms)")
-    rows[-1][1].set_xlabel("frequency (Hz), whole phrase, level re its peak")
+    rows[-1][1].set_xlabel("frequency (Hz), level re the strongest partial")
     with whole_file(path) as part:
         figure.savefig(part, format="png", dpi=80)
     return Path(path)
-
-
-def main(arguments: list[str]) -> None:
-    """Draw from a folder that ``ampwright demo`` wrote."""
-    folder, picture = Path(arguments[0]), Path(arguments[1])
-    recordings = {name: read_audio(folder / f"{name}.wav") for name in ("guitar", "tube_screamer", "preamp_2203")}
-    draw({name: audio.samples for name, audio in recordings.items()}, recordings["guitar"].sample_rate, picture)
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])
