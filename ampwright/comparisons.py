@@ -16,11 +16,11 @@ import numpy as np
 
 from ampwright.models import adjusted, load, locate, player
 from ampwright.scaled import Scaled
-from ampwright.simulation import Progress
+from ampwright.simulation import Progress, recording
 from circuits.circuit import Circuit
 from circuits.errors import CircuitError, ModelFileError, SignalError
 from circuits.processor import Processor
-from validation.audio import AUDIO_SUFFIXES, Audio, read_audio
+from validation.audio import AUDIO_SUFFIXES, Audio
 from validation.compare import Entry
 from validation.compare import compare as compare_entries
 from validation.comparison import Comparison, read_comparison
@@ -63,7 +63,7 @@ def divide(text: str) -> tuple[str, str, dict[str, str]]:
 
 
 def _audio(path: str | Path, channel: int | None) -> Audio:
-    audio = read_audio(path)
+    audio = recording(path)
     if audio.n_channels > 1 and channel is not None:
         if not 1 <= channel <= audio.n_channels:
             raise SignalError(f"{path} has no channel {channel}", mend=f"Choose from 1 to {audio.n_channels}.")

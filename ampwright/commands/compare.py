@@ -33,7 +33,7 @@ def compare(
     seed: Annotated[int, typer.Option(metavar="N", help="Seed of the bootstrap.")] = 0,
     json: choices.Json = False,
 ) -> None:
-    """Compare recordings and models with a target; writes a report to look at and to listen to."""
+    """Compare recordings and models with a target."""
     from ampwright import comparisons
     from ampwright.commands import terminal
 
