@@ -19,6 +19,7 @@ from circuits.expressions import names
 from circuits.nodal.processor import NodalProcessor
 from circuits.processor import Processor
 from circuits.units import format_number
+from graybox.blocks import BlockProcessor
 from validation.captures.capture import Capture
 from validation.captures.chain import Chain
 from validation.captures.impulse import Impulse
@@ -180,9 +181,17 @@ def facts(processor: Processor) -> dict[str, object]:
         told |= describe(processor)
     elif isinstance(processor, Chain):
         told["stages"] = [f"{name} ({type(part).__name__.lower()})" for name, part, *_ in processor.stages]
+    elif isinstance(processor, BlockProcessor):
+        block = processor.block
+        told |= {"name": block.name, "stages": [_stage(stage) for stage in block.stages], "parameters": block.parameters,
+                 "inputs_seen": [f"{seen.low:.4g} to {seen.high:.4g} at stage {seen.stage}" for seen in block.ranges], **block.notes}
     elif isinstance(processor, Impulse):
         told["taps"] = len(processor.taps)
     return {**told, "controls": tuple(replace(control, name=name) for name, control in processor.controls.items())}
+
+
+def _stage(stage) -> str:
+    return f"{stage.kind} ({stage.curve.kind})" if hasattr(stage, "curve") else stage.kind
 
 
 def _part(element: Element, bound: Element, circuit: Circuit) -> Part:

@@ -17,19 +17,24 @@ from circuits.nodal.processor import NodalProcessor
 from circuits.processor import Processor
 from circuits.rate import FACTORS, oversampled
 from circuits.units import parse_number
+from graybox.blocks import BlockProcessor
+from graybox.store import FORMAT as BLOCK
+from graybox.store import load as load_block
 from netlists.library import find, names
 from netlists.reader import read
 from validation.captures.chain import load_chain
+from validation.captures.documents import read_document
 from validation.captures.impulse import load_impulse
 from validation.captures.load import load_capture
 from validation.captures.resampled import Resampled
+from validation.comparison import FORMAT as COMPARISON
 from wdf.processor import WdfProcessor
 
 NETLISTS = (".cir", ".net", ".sp", ".spi", ".spice", ".ckt", ".asc", ".schx", ".txt")
-KINDS = {**dict.fromkeys(NETLISTS, "netlist"), ".nam": "capture", ".aidax": "capture", ".json": "capture",
+KINDS = {**dict.fromkeys(NETLISTS, "netlist"), ".nam": "capture", ".aidax": "capture", ".json": "capture or block",
          ".wav": "impulse response", ".flac": "impulse response", ".toml": "chain"}
 SETTINGS = {"netlist": ("input", "output", "controls", "include_paths", "strict"),
-            "capture": ("dtype", "slim", "calibrate", "normalise", "linear_oldest_first"), "impulse response": ("channel",), "chain": ()}
+            "capture": ("dtype", "slim", "calibrate", "normalise", "linear_oldest_first"), "impulse response": ("channel",), "chain": (), "block": ("oversample", "adaa")}
 ENGINES = {"nodal": NodalProcessor, "wdf": WdfProcessor}
 PLAYING = ("engine", "oversample")  # settings of a stage of a chain that are for `player`
 
@@ -78,7 +83,15 @@ def locate(model: str | Path) -> Source:
     if kind is None:
         raise ModelFileError(f"the suffix {path.suffix!r} says nothing about what this is", place=place,
                              mend=f"A model ends in {', '.join(KINDS)}.")
-    return Source(path, kind)
+    return Source(path, _json_kind(path) if kind == "capture or block" else kind)
+
+
+def _json_kind(path: Path) -> str:
+    """What a JSON file says that it is; captures say nothing, their reader knows them by their keys."""
+    said = read_document(path).get("format")
+    if said == COMPARISON:
+        raise ModelFileError("this is a comparison, not a model", place=Place(str(path)), mend=f"Draw its report again with: ampwright compare {path}")
+    return "block" if said == BLOCK else "capture"
 
 
 def ships(model: str | Path) -> bool:
@@ -98,14 +111,14 @@ def load(model: str | Path, *, sample_rate: float | None = None, **settings) -> 
     Parameters
     ----------
     model : str or Path
-        Netlist (``.cir .net .sp ...``), neural capture (``.nam .aidax .json``), impulse response (``.wav .flac``), chain (``.toml``),
+        Netlist (``.cir .net .sp ...``), neural capture (``.nam .aidax .json``), gray-box block (``.json``), impulse response (``.wav .flac``), chain (``.toml``),
         or the name of a schematic of the library.
     sample_rate : float, optional
         Hz; for an impulse response or a chain that shall play at another rate than its own. A capture keeps its own.
     **settings
         For a netlist: ``input`` and ``output`` (source that the audio drives, node to listen to), ``controls`` (sequence of str: parameters
         to turn, as in a ``*@ control`` line), ``include_paths``, ``strict`` (refuse what is not understood). For a capture: ``dtype``,
-        ``slim``, ``calibrate``, ``normalise``. For an impulse response: ``channel``.
+        ``slim``, ``calibrate``, ``normalise``. For an impulse response: ``channel``. For a block: ``oversample``, ``adaa``.
 
     Returns
     -------
@@ -133,6 +146,8 @@ def load(model: str | Path, *, sample_rate: float | None = None, **settings) -> 
         return load_impulse(source.path, sample_rate, **settings)
     if source.kind == "chain":
         return load_chain(source.path, stage, sample_rate=sample_rate)
+    if source.kind == "block":
+        return BlockProcessor(load_block(source.path), **settings)
     return load_capture(source.path, **settings)
 
 
@@ -195,7 +210,7 @@ def player(model: Circuit | Processor, sample_rate: float, *, engine: str = "nod
     engine : {"nodal", "wdf"}
         How a circuit is solved.
     oversample : {1, 2, 4, 8, 16}
-        How many times faster than the sample rate a circuit is solved.
+        How many times faster than the sample rate a circuit is solved, or the curves of a block are played.
     strict : bool
         Raise ConvergenceError for a sample that does not converge.
     rate_strict : bool
@@ -218,8 +233,10 @@ def player(model: Circuit | Processor, sample_rate: float, *, engine: str = "nod
     if isinstance(model, Circuit):
         make = ENGINES[engine]
         return oversampled(lambda rate: make(model, rate, strict=strict), sample_rate, oversample)
-    if oversample != 1:
-        raise RateError("only circuits can be oversampled", mend="Leave out --oversample: this model has a sample rate of its own.")
+    if isinstance(model, BlockProcessor) and oversample != 1:
+        model = BlockProcessor(model.block, oversample=oversample)
+    elif oversample != 1:
+        raise RateError("only circuits and blocks can be oversampled", mend="Leave out --oversample: this model has a sample rate of its own.")
     if model.sample_rate == sample_rate:
         return model
     if rate_strict:

@@ -28,7 +28,7 @@ def inspect(
     elif isinstance(seen, inspection.Inspection):
         _print(seen)
     else:
-        terminal.table(model, ("", ""), [(name, value) for name, value in seen.items() if name != "controls"])
+        terminal.table(model, ("", ""), [(name.replace("_", " "), _told(value)) for name, value in seen.items() if name != "controls"])
         _controls(seen.get("controls", ()))
 
 
@@ -63,6 +63,14 @@ def _print(seen) -> None:
             for branch in seen.tree])
     for text in seen.notes:
         terminal.note(text)
+
+
+def _told(value) -> str:
+    if isinstance(value, dict):
+        return "  ".join(f"{name}={_told(one)}" for name, one in value.items())
+    if isinstance(value, list):
+        return ", ".join(_told(one) for one in value)
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 def _ohms(value: float) -> str:

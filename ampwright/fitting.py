@@ -1,0 +1,183 @@
+"""From a dry recording and a target to a block: alignment, fit, and another curve in the place of the first if asked for.
+
+The target is a recording, or a model that plays the dry recording here. Samples are what the block will take and give: the unit of
+the recordings, volts where a circuit is the target.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Mapping
+
+import numpy as np
+
+from ampwright.models import locate
+from ampwright.simulation import Progress, recording, simulate
+from circuits.circuit import Circuit
+from circuits.errors import FitError, Place, SignalError
+from circuits.processor import Processor
+from graybox.blocks import Block
+from graybox.fit import FitResult
+from graybox.fit import fit as fit_block
+from graybox.store import save
+from graybox.structures import LADDER
+from graybox.swap import KINDS as CURVES
+from validation.align import Alignment, advance, align
+from validation.audio import AUDIO_SUFFIXES, Audio, check_writable, resample
+
+STRUCTURES = ("auto", *LADDER)
+MARGIN = 4  # samples of latency that are left in: a filter of the block takes them up, and none would have to see the future
+SWAP_SHARE = 0.25  # of the time, for the descent with the other curve
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fit:
+    """A fitted block and how it came about.
+
+    Parameters
+    ----------
+    block : Block
+        What was saved.
+    result : FitResult
+        History, estimates, correlations, held-out error of the last descent.
+    first : FitResult or None
+        The descent before the curve was swapped, if it was.
+    alignment : Alignment or None
+        What was measured between the recordings; None for a target that was played here.
+    shift : int
+        Samples by which the target was moved earlier.
+    notes : tuple of str
+    """
+
+    block: Block
+    result: FitResult
+    first: FitResult | None
+    alignment: Alignment | None
+    shift: int
+    notes: tuple[str, ...]
+
+
+def fit(dry: str | Path | Audio, target: str | Path | Audio | Circuit | Processor, output: str | Path | None = None, *, blocks: str | Block = "wh",
+        curve: str | None = None, size: int | None = None, engine: str = "nodal", oversample: int = 4, controls: Mapping[str, float | str] | None = None,
+        settings: Mapping[str, object] | None = None, channel: int | None = None, seconds: float = 180.0, hold: float = 0.15,
+        emphasis: float = 0.0, seed: int = 0, checkpoint: str | Path | None = None, progress: Progress | None = None) -> Fit:
+    """Fit a block to recordings or to a model.
+
+    Parameters
+    ----------
+    dry : str, Path or Audio
+        What was played, or the name of a phrase that ships.
+    target : str, Path, Audio, Circuit or Processor
+        What came out: a recording, or a model that plays ``dry`` (with ``engine``, ``oversample``, ``controls``, ``settings`` as in `simulate`).
+    output : str or Path, optional
+        ``.json`` file of the block; none is written without it.
+    blocks : str or Block
+        "auto", a structure (hammerstein, wiener, wh-poles, wh, wh-bias, lnlnl, lnlnl-bias), or a block to start from.
+    curve : str, optional
+        Swap the static curve for another kind after the first descent ("net" is a tiny multilayer perceptron), and descend again.
+    size : int, optional
+        Units or coefficients of that curve.
+    channel : int, optional
+        Which channel of recordings with several, from 1.
+    seconds : float
+        CPU seconds for all.
+    hold : float
+        Share at the end that is kept out, 0.02 to 0.5; the error told is measured there.
+    emphasis : float
+        Pre-emphasis of the error, 0 to below 1.
+    seed : int
+        Of the draws.
+    checkpoint : path, optional
+        File for the best so far, with which an interrupted fit goes on.
+    progress : callable, optional
+        ``progress(done, text)``.
+
+    Returns
+    -------
+    Fit
+
+    Raises
+    ------
+    SignalError, FitError
+        If the recordings can't be used or don't belong together; the message says what was measured.
+    ModelFileError, NetlistError, CircuitError, ConvergenceError
+        If the target is a model that can't be used.
+
+    Examples
+    --------
+    >>> from graybox.blocks import BlockProcessor
+    >>> x = np.random.default_rng(1).standard_normal(9600)
+    >>> found = fit(Audio(x, 48000.0), Audio(np.tanh(2.0 * x), 48000.0), blocks="hammerstein", seconds=20.0)
+    >>> found.result.held_out < 1e-3, found.shift
+    (True, 0)
+    """
+    tell = progress or (lambda done, text: None)
+    if isinstance(blocks, str) and blocks not in STRUCTURES:
+        raise FitError(f"there is no structure {blocks!r}", mend=f"Use one of {', '.join(STRUCTURES)}.")
+    if curve is not None and curve not in CURVES:
+        raise FitError(f"there is no curve {curve!r}", mend=f"Use one of {', '.join(CURVES)}.")
+    if not (math.isfinite(seconds) and seconds > 0.0 and 0.0 <= emphasis < 1.0):
+        raise FitError(f"{seconds:g} s of work and a pre-emphasis of {emphasis:g} make no sense", mend="Give seconds above 0, emphasis from 0 to below 1.")
+    if output is not None:
+        check_writable(output, suffixes=(".json",))
+    notes: list[str] = []
+    heard = _mono(dry, channel)
+    recorded = isinstance(target, Audio) or isinstance(target, (str, Path)) and Path(target).suffix.lower() in AUDIO_SUFFIXES
+    found, shift = None, 0
+    if recorded:
+        wet = _mono(target, channel)
+        x, rate = heard.samples, wet.sample_rate
+        if heard.sample_rate != rate:
+            notes.append(f"the dry recording is resampled from {heard.sample_rate:g} Hz to the target's {rate:g} Hz")
+            x = resample(x, heard.sample_rate, rate)
+        length = min(len(x), wet.n_samples)
+        if abs(len(x) - wet.n_samples) > rate * 0.01:
+            notes.append(f"the recordings last {len(x) / rate:.3f} s and {wet.duration:.3f} s; what only one of them has is left out")
+        x, y = x[:length], wet.samples[:length]
+        found = align(x, y, rate)
+        shift = int(math.floor(found.latency)) - MARGIN if not 0.0 <= found.latency <= 2 * MARGIN else 0
+        if shift:
+            x, y = x[:length - abs(shift)], advance(y, shift)[:length - abs(shift)]
+        notes.append(f"the target is {found.latency:.2f} samples late" + (f", {shift} of them are taken out" if shift else "")
+                     + (", upside down" if found.polarity < 0 else "") + f"; coherence {found.coherence:.3f}")
+    else:
+        played = simulate(target, heard.samples, heard.sample_rate, engine=engine, oversample=_factor(target, oversample), controls=controls,
+                          settings=settings, progress=lambda done, text: tell(0.1 * done, f"playing the target: {text}"))
+        x, y, rate = heard.samples, played.samples, heard.sample_rate
+        if played.run.bad_samples:
+            notes.append(f"{played.run.bad_samples} steps of the target did not converge")
+    rng = np.random.default_rng(seed)
+    share = SWAP_SHARE if curve is not None else 0.0
+    first, start = None, 0.1 if not recorded else 0.0
+    result = fit_block(blocks, x, y, sample_rate=rate, rng=rng, hold=hold, emphasis=emphasis, seconds=seconds * (1.0 - share), check=recorded,
+                       checkpoint=checkpoint, progress=lambda done, text: tell(start + (1.0 - share - start) * done, text))
+    if curve is not None:
+        first = result
+        places = first.block.curve_stages()
+        other = first.block
+        for place in places:
+            other = other.replace(curve=curve, at=place, size=size)
+        result = fit_block(other, x, y, sample_rate=rate, rng=rng, hold=hold, emphasis=emphasis, seconds=seconds * share, check=False,
+                           progress=lambda done, text: tell(1.0 - share + share * done, f"{curve}: {text}"))
+    if output is not None:
+        save(result.block, output)
+    tell(1.0, "done")
+    return Fit(result.block, result, first, found, shift, tuple(notes))
+
+
+def _mono(what: str | Path | Audio, channel: int | None) -> Audio:
+    audio = what if isinstance(what, Audio) else recording(what)
+    place = None if isinstance(what, Audio) else Place(str(what))
+    if channel is not None and not 1 <= channel <= audio.n_channels:
+        raise SignalError(f"there is no channel {channel}", place=place, mend=f"Choose from 1 to {audio.n_channels}.")
+    if audio.n_channels > 1 and channel is None:
+        raise SignalError(f"the recording has {audio.n_channels} channels, and a fit takes one", place=place, mend="Choose one with --channel 1.")
+    return audio if audio.n_channels == 1 else Audio(audio.channel(channel - 1), audio.sample_rate)
+
+
+def _factor(target, oversample: int) -> int:
+    """Oversampling is for circuits; other models have a rate of their own."""
+    circuit = isinstance(target, Circuit) or isinstance(target, (str, Path)) and locate(target).kind == "netlist"
+    return oversample if circuit else 1
