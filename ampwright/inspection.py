@@ -176,7 +176,7 @@ def branches(tree: Tree) -> tuple[Branch, ...]:
 
 def facts(processor: Processor) -> dict[str, object]:
     """What can be told of a Processor: of a capture all that is in its file, of a chain its stages, of an impulse response its length."""
-    told: dict[str, object] = {"kind": type(processor).__name__.lower(), "sample_rate": processor.sample_rate, "latency": processor.latency}
+    told: dict[str, object] = {"kind": type(processor).__name__.removesuffix("Processor").lower(), "sample_rate": processor.sample_rate, "latency": processor.latency}
     if isinstance(processor, Capture):
         told |= describe(processor)
     elif isinstance(processor, Chain):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ampwright.commands import choices
 
-SHOWN_CURRENTS = 12  # branch currents that are printed; --json gives all
+SHOWN = 12  # branch currents, or parameters of a block, that are printed; --json gives all
 
 
 def inspect(
@@ -49,8 +49,8 @@ def _print(seen) -> None:
                    [(node, engineering(value, "V")) for node, value in seen.voltages.items()])
     if seen.currents:
         rows = [(name, engineering(value, "A")) for name, value in seen.currents.items()]
-        more = [("...", f"{len(rows) - SHOWN_CURRENTS} more with --json")] if len(rows) > SHOWN_CURRENTS else []
-        terminal.table("", ("branch", "current"), rows[:SHOWN_CURRENTS] + more)
+        more = [("...", f"{len(rows) - SHOWN} more with --json")] if len(rows) > SHOWN else []
+        terminal.table("", ("branch", "current"), rows[:SHOWN] + more)
     if seen.ports:
         blocks, start = [], 0
         for number, size in enumerate(seen.blocks, 1):
@@ -66,6 +66,8 @@ def _print(seen) -> None:
 
 
 def _told(value) -> str:
+    if isinstance(value, dict) and len(value) > SHOWN:
+        return f"{len(value)} (all of them with --json)"
     if isinstance(value, dict):
         return "  ".join(f"{name}={_told(one)}" for name, one in value.items())
     if isinstance(value, list):

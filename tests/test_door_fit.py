@@ -1,0 +1,86 @@
+"""Fit through the door: from recordings and from models to a block that is a model again, and every refusal in one line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.signal import lfilter
+
+import ampwright as aw
+from ampwright.commands.main import run
+from circuits.errors import FitError, ModelFileError, SignalError
+from validation.audio import Audio, read_audio, write_audio
+
+
+@pytest.fixture
+def desk(tmp_path, monkeypatch):
+    """A dry recording, and a wet one that is late and clipped."""
+    monkeypatch.chdir(tmp_path)
+    x = 0.5 * np.random.default_rng(5).standard_normal(24000)
+    y = np.tanh(2.0 * lfilter([0.6], [1.0, -0.4], x))
+    write_audio("dry.wav", x, 48000)
+    write_audio("wet.wav", np.concatenate([np.zeros(300), y])[:24000], 48000)
+    return tmp_path
+
+
+def test_fit_takes_out_the_latency_and_saves_a_model(desk, capsys):
+    code = run(["fit", "dry.wav", "wet.wav", "-o", "block.json", "--blocks", "wh-poles", "--seconds", "8", "--json"])
+    out, err = capsys.readouterr()
+    assert code == 0, err
+    told = json.loads(out)
+    assert told["held_out_esr"] < 1e-3 and told["alignment"]["latency"] == pytest.approx(300.0, abs=1.5) and 290 <= told["shift"] <= 300
+    assert run(["simulate", "block.json", "dry.wav", "-o", "again.wav"]) == 0
+    wet, again = read_audio("wet.wav").samples, read_audio("again.wav").samples
+    late = np.concatenate([np.zeros(told["shift"]), again])[:len(wet)]
+    assert np.sum((late - wet)[2000:] ** 2) / np.sum(wet[2000:] ** 2) < 2e-3
+    capsys.readouterr()
+    assert run(["inspect", "block.json"]) == 0
+    shown = capsys.readouterr().out
+    assert "held out esr" in shown and "stages" in shown and "48000" in shown
+
+
+def test_fit_to_a_model_with_another_curve(desk):
+    x = Audio(0.3 * np.random.default_rng(6).standard_normal(16000), 48000.0)
+    found = aw.fit(x, "diode_clipper", "clipper.json", blocks="hammerstein", curve="spline", oversample=1, controls={"drive": 0.2}, seconds=12.0)
+    assert found.alignment is None and found.first is not None and found.result.held_out <= 1.05 * found.first.held_out
+    played = aw.simulate("clipper.json", x.samples, 48000.0)
+    target = aw.simulate("diode_clipper", x.samples, 48000.0, controls={"drive": 0.2})
+    error = np.sum((played.samples - target.samples)[1000:] ** 2) / np.sum(target.samples[1000:] ** 2)
+    assert error < 0.05 and error < 3.0 * found.result.held_out
+    finer = aw.player(aw.load("clipper.json"), 48000.0, oversample=4)
+    assert finer.latency > 0 and finer.process(x.samples).shape == x.samples.shape
+
+
+def test_refusals(desk, capsys):
+    def refused(words, *arguments):
+        before = sorted(Path().iterdir())
+        assert run([str(one) for one in arguments]) == 2
+        err = capsys.readouterr().err
+        assert err.count("\n") == 1 and all(word in err for word in words.split("|")), err
+        assert sorted(Path().iterdir()) == before
+
+    write_audio("noise.wav", np.random.default_rng(7).standard_normal(24000), 48000)
+    write_audio("two.wav", np.zeros((2, 24000)) + 0.1, 48000)
+    refused("coherence|belong", "fit", "dry.wav", "noise.wav", "-o", "block.json")
+    refused("structure|wh-poles", "fit", "dry.wav", "wet.wav", "-o", "block.json", "--blocks", "magic")
+    refused("curve|net", "fit", "dry.wav", "wet.wav", "-o", "block.json", "--curve", "magic")
+    refused("block.txt|.json", "fit", "dry.wav", "wet.wav", "-o", "block.txt")
+    refused("two.wav|2 channels|--channel", "fit", "two.wav", "wet.wav", "-o", "block.json")
+    refused("missing.wav", "fit", "missing.wav", "wet.wav", "-o", "block.json")
+    refused("seconds", "fit", "dry.wav", "wet.wav", "-o", "block.json", "--seconds", "0")
+    Path("block.json").write_text('{"format": "ampwright-block", "version": 99}')
+    refused("block.json|version 99|Update", "inspect", "block.json")
+    Path("report.json").write_text('{"format": "ampwright-comparison", "version": 1}')
+    refused("report.json|ampwright compare", "inspect", "report.json")
+
+
+def test_python_refusals(desk):
+    with pytest.raises(FitError, match="Use one of auto, hammerstein"):
+        aw.fit("dry.wav", "wet.wav", blocks="x")
+    with pytest.raises(SignalError, match="no channel 3"):
+        aw.fit("dry.wav", "wet.wav", channel=3)
+    with pytest.raises(ModelFileError, match="Did you mean diode_clipper"):
+        aw.fit("dry.wav", "diode_cliper")
