@@ -14,7 +14,7 @@ from difflib import get_close_matches
 from typing import Protocol
 
 from circuits.errors import CircuitError, NetlistError, Place
-from circuits.expressions import Call, Expression, Number, Time, evaluate
+from circuits.expressions import Call, Expression, Name, Number, Time, evaluate, leaves
 from circuits.units import parse_number
 from netlists.lexer import Span
 
@@ -31,6 +31,8 @@ _TOKEN = re.compile(rf"""\s*(?:
   | (?P<name>[a-z_][\w.$\#§]*)
   | (?P<sign>\*\*|<=|>=|==|!=|<>|&&|\|\||[-+*/^%<>!~&|?:(),{{}}'"])
 )""", re.IGNORECASE | re.VERBOSE)
+
+FUDGE = Number(1e-32)  # ngspice's: gmin times 1e-20
 
 _INFIX = {"?": 1, "|": 2, "||": 2, "&": 4, "&&": 4, "==": 6, "!=": 6, "<>": 6, "<": 6, ">": 6, "<=": 6, ">=": 6,
           "+": 8, "-": 8, "*": 10, "/": 10, "%": 10, "^": 14, "**": 14}
@@ -148,6 +150,29 @@ def balanced_sum(terms: list[Expression], build) -> Expression:
     return terms[0] if terms else Number(0.0)
 
 
+def _sign(part: Expression, depth: int = 0) -> int:
+    """2 if a part is above 0 for all voltages, 1 if it is never below, 0 if nothing is known."""
+    if isinstance(part, Number):
+        return 2 if part.value > 0.0 else (1 if part.value == 0.0 else 0)
+    if not isinstance(part, Call) or depth > 8:
+        return 0
+    name, inner = part.operation, part.arguments
+    if name in ("exp", "cosh"):
+        return 2
+    if name in ("abs", "uramp", "u", "hypot"):
+        return 1
+    if name == "sqrt":
+        return max(_sign(inner[0], depth + 1), 1)
+    if name in ("add", "max"):
+        a, b = _sign(inner[0], depth + 1), _sign(inner[1], depth + 1)
+        return max(a, b) if min(a, b) > 0 or name == "max" else (2 if inner[1] == FUDGE else 0)
+    if name == "mul" and inner[0] == inner[1]:
+        return max(_sign(inner[0], depth + 1), 1)
+    if name == "pow" and inner[1] == Number(2.0):
+        return 1
+    return min(_sign(inner[0], depth + 1), _sign(inner[1], depth + 1)) if name in ("mul", "div") else 0
+
+
 class _Builder:
     """Makes calls, folds constants and keeps the tree within its limits."""
 
@@ -166,8 +191,16 @@ class _Builder:
             self.measures[id(part)] = known
         return known[:2]
 
+    def off_zero(self, divisor: Expression) -> Expression:
+        """A divisor that moves, kept from being exactly 0 as ngspice keeps it: 0/0 is 0, which tube libraries rely on at the first step."""
+        if _sign(divisor) == 2:
+            return divisor
+        return Call("add", (divisor, FUDGE))
+
     def __call__(self, operation: str, *arguments: Expression, place: Place | None = None) -> Expression:
         place = place or self.place
+        if operation == "div" and not isinstance(arguments[1], (Number, Name)) and leaves(arguments[1]):
+            arguments = (arguments[0], self.off_zero(arguments[1]))
         made = Call(operation, arguments)
         if all(isinstance(argument, Number) for argument in arguments):
             try:

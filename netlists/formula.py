@@ -100,8 +100,10 @@ def formula_text(expression: Expression, values: Mapping[str, float], *, node: C
 
     def power(operation: str, base: Expression, exponent: Expression) -> str:
         a, b = text(base), text(exponent)
-        if operation == "pwr" or positive(base):
+        if operation == "pwr" or operation == "pow" and positive(base):
             return f"pow({a if positive(base) else f'abs({a})'},{b})"
+        if operation == "pwrs" and positive(base) and isinstance(exponent, Number) and exponent.value > 0.0:
+            return f"pow({a},{b})"
         if operation == "pwrs":
             return f"(sgn({a})*pow(abs({a}),{b}))"
         number = None
