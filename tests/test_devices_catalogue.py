@@ -16,7 +16,8 @@ from circuits.elements import Device
 PUBLISHED = """1N4148 1N914 1N34A 1N270 OA90-G OA90-M OA91 1N60 LED QTLP690C NSPW500BS 1N4001 1N4007 1N5817 1N750 1N4733 1N4739 1N4742
 2N3904 2N3906 2N5088 2N5089 2N5210 2N5133 2N5087 BC108 BC108B BC108C BC109C BC549B BC549C BC547B BC547C BC239C 2SC1815 2SA1015 MPSA18 MPSA13
 2N2222 AC128 OC44 NKT275 J201 2N5457 2N5458 2N5459 2N5952 2N5485 MPF102 2SK30A 2N3819 2SK170 2N7000 BS170 TL072 JRC4558 RC4558 LM741 LM308
-NE5532 UniversalOpamp2 1N5819 J113 BF245A LM13700 12AX7 12AT7 12AU7 12AY7 6SN7 6SL7 12AZ7 12AX7_DZ EF86 EL34 EL84 6L6GC 6V6 6V6GTA 6550 KT88 EL34-JJ EL84-JJ GZ34 5AR4 5U4GB
+NE5532 UniversalOpamp2 1N5819 J113 BF245A LM13700
+12AX7 12AT7 12AU7 12AY7 6SN7 6SL7 12AZ7 12AX7_DZ EF86 EL34 EL84 6L6GC 6V6 6V6GTA 6550 KT88 EL34-JJ EL84-JJ GZ34 5AR4 5U4GB
 5U4G 5Y3GT EZ81 D NPN PNP NJF PJF NMOS PMOS""".split()
 
 
@@ -33,7 +34,8 @@ def test_published_part(name):
     ("2N5133", "ne", 1.31), ("2N5087", "ikf", 0.1962), ("BC109C", "vaf", 28.14), ("2SC1815", "vaf", 60.0), ("ac128", "isc", 7.546e-6),
     ("ac128_fuzz", "bf", 75.0), ("OC44", "cje", 410e-12), ("J201", "beta", 1.07e-3), ("2N5459", "vto", -4.473), ("2SK170", "rd", 4.15),
     ("2N7000", "cgdmax", 80e-12), ("BS170", "rg", 270.0), ("TL072", "gbw", 3e6), ("RC4558", "slew", 1.7e6), ("LM308", "slew", 0.3e6),
-    ("NE5532", "rin", 3e5), ("12AX7", "kg1", 1060.0), ("12ax7_kt", "vct", 0.5), ("12ax7_em", "kg1", 2 * 613.4), ("12ax7_dz", "ig0", 80.25e-9), ("12ax7_dz_ls", "mu", 83.5),
+    ("NE5532", "rin", 3e5), ("12AX7", "kg1", 1060.0), ("12ax7_kt", "vct", 0.5), ("12ax7_em", "kg1", 2 * 613.4),
+    ("12ax7_dz", "ig0", 80.25e-9), ("12ax7_dz_ls", "mu", 83.5),
     ("12AY7", "ccg", 2e-12), ("6SL7", "kvb", 7.0), ("EF86", "kg2", 4627.0), ("el34_kt", "ex", 1.169), ("6V6GTA", "kp", 41.16),
     ("kt88_kt", "kvb", 36.5), ("EZ81", "k", 1.7e-3), ("gz34_kv", "k", 3.96e-3)])
 def test_sampled_values(name, parameter, value):
@@ -65,8 +67,9 @@ def test_every_row_can_be_placed_and_conducts():
             assert np.all(np.isfinite(values)) and np.any(slopes != 0.0), name
 
 
-SPANS = {"v_d": (-3.0, 0.9), "v_be": (-1.0, 0.8), "v_bc": (-12.0, 0.6), "v_bb": (-0.1, 0.1), "v_gs": (-3.0, 3.0), "v_gd": (-12.0, 0.6), "v_ds": (-1.0, 12.0),
-         "v_gk": (-20.0, 3.0), "v_pk": (1.0, 400.0), "v_sk": (1.0, 400.0), "v_h": (-15.0, 0.0), "v_l": (0.0, 15.0), "v_r": (-9.0, 9.0), "v_b": (-1.0, 1.3)}
+SPANS = {"v_d": (-3.0, 0.9), "v_be": (-1.0, 0.8), "v_bc": (-12.0, 0.6), "v_bb": (-0.1, 0.1), "v_gs": (-3.0, 3.0), "v_gd": (-12.0, 0.6),
+         "v_ds": (-1.0, 12.0), "v_gk": (-20.0, 3.0), "v_pk": (1.0, 400.0), "v_sk": (1.0, 400.0), "v_h": (-15.0, 0.0), "v_l": (0.0, 15.0),
+         "v_r": (-9.0, 9.0), "v_b": (-1.0, 1.3)}
 
 
 @pytest.mark.parametrize("name", names())

@@ -55,7 +55,8 @@ PARTS = {
     "vactrol": ("ldr", "abcd", {"attack": 3e-3, "decay": 40e-3}),
 }
 SPANS = {"v_d": (-6.0, 1.2), "v_be": (-3.0, 1.0), "v_bc": (-30.0, 1.0), "v_gk": (-60.0, 10.0), "v_pk": (-20.0, 500.0),
-         "v_sk": (-20.0, 500.0), "v_gs": (-5.0, 8.0), "v_gd": (-20.0, 1.0), "v_ds": (-5.0, 20.0), "v_bs": (-10.0, 0.9), "v_h": (-20.0, 1.0), "v_l": (-1.0, 20.0), "v_c": (-0.5, 3.0), "v_s": (-10.0, 10.0),
+         "v_sk": (-20.0, 500.0), "v_gs": (-5.0, 8.0), "v_gd": (-20.0, 1.0), "v_ds": (-5.0, 20.0), "v_bs": (-10.0, 0.9), "v_h": (-20.0, 1.0), "v_l": (-1.0, 20.0),
+         "v_c": (-0.5, 3.0), "v_s": (-10.0, 10.0),
          "v_r": (-10.0, 10.0), "f": (-300.0, 300.0), "v_b": (-3.0, 1.4), "j": (-1.0, 1.0), "w": (-0.01, 0.01),
          "v_bb": (-0.3, 0.3)}
 
@@ -95,7 +96,8 @@ def test_codes_are_consecutive():
     assert {placed.law.name for name in PARTS for placed in laws(name)} == set(LAWS)
 
 
-@pytest.mark.parametrize("name", ["diode", "zener", "recombining", "charged", "idealised", "bjt", "germanium", "pnp", "jfet", "jfet charged", "mosfet",
+@pytest.mark.parametrize("name", ["diode", "zener", "recombining", "charged", "idealised", "bjt", "germanium", "pnp", "jfet",
+                                  "jfet charged", "mosfet",
                                   "mosfet tied", "vdmos", "vdmos sharp", "triode", "pentode", "rectifier", "switch", "switch opening", "ldr"])
 def test_passive(name):
     """A static device without a supply can only take power."""

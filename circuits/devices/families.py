@@ -40,6 +40,8 @@ ALIASES["pnp"] = ALIASES["npn"]
 ALIASES["core"] = ALIASES["core_arctan"] = ALIASES["core_ja"] = {"n": "n1"}
 for _kind in ("njf", "pjf", "nmos", "pmos", "vdmos"):
     ALIASES[_kind] = {"vt0": "vto", "vth0": "vto"}
+for _kind in ("d", "npn", "pnp", "njf", "pjf", "nmos", "pmos", "vdmos"):
+    ALIASES[_kind] = {**ALIASES[_kind], "tref": "tnom"}
 SILENT = frozenset(("kf", "af", "ef", "nlev", "gdsnoi", "mfg", "type", "vceo", "icrating", "iave", "vpk", "vds", "ron", "qg", "level",
                     "irms", "trise", "tfall", "noisemod"))
 
