@@ -21,8 +21,8 @@ def difference(circuit: Circuit, x: np.ndarray, rule: str = "trapezoidal") -> fl
 
     An output that stays below a millivolt is rounding or nearly so: it is measured against the largest voltage at rest.
     """
-    nodal = NodalProcessor(circuit, RATE, tolerance=TIGHT, rule=rule)
-    waves = WdfProcessor(circuit, RATE, tolerance=TIGHT, rule=rule)
+    nodal = NodalProcessor(circuit, RATE, tolerance=TIGHT, rule=rule, kernel="table")
+    waves = WdfProcessor(circuit, RATE, tolerance=TIGHT, rule=rule, kernel="table")
     expected, found = nodal.process(x), waves.process(x)
     assert nodal.run.converged and waves.run.converged
     scale = np.abs(expected).max()

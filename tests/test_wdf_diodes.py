@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from check_processor import check_processor
 from scipy.optimize import brentq
 from scipy.special import wrightomega
 
@@ -84,7 +85,7 @@ def test_closed_roots_agree_with_newton(diodes):
     x = 0.5 * np.random.default_rng(1).standard_normal(2000)
     closed = WdfProcessor(clipper(*diodes), RATE)
     assert closed.closed
-    nodal = NodalProcessor(clipper(*diodes), RATE, tolerance=1e-12).process(x)
+    nodal = NodalProcessor(clipper(*diodes), RATE, tolerance=1e-16).process(x)
     assert np.abs(closed.process(x) - nodal).max() <= 1e-12 * np.abs(nodal).max()
 
 
@@ -93,7 +94,7 @@ def test_stacks_of_diodes_are_one_diode():
     stack = ((("out", "a"), D4148), (("a", "b"), D4148), (("b", "0"), D4148), (DOWN, D4148))
     closed = WdfProcessor(clipper(*stack), RATE)
     assert closed.closed
-    table = WdfProcessor(clipper(*stack), RATE, kernel="table", tolerance=1e-12)
+    table = WdfProcessor(clipper(*stack), RATE, kernel="table", tolerance=1e-16)
     np.testing.assert_allclose(closed.process(x), table.process(x), rtol=0, atol=1e-13)
 
 
@@ -138,6 +139,36 @@ def test_emitted_linear_code_equals_the_table_to_the_last_bit():
         for processor in (emitted, table):
             processor.turn(r=position)
         assert np.array_equal(emitted.process(x), table.process(x))
+
+
+def charged() -> Circuit:
+    """A diode with series resistance and junction charge: one port that needs Newton."""
+    card = Card("d1n4148", "d", {"is": 2.52e-9, "n": 1.752, "rs": 0.568, "cjo": 4e-12, "tt": 2e-8})
+    return clipper((UP, card), (DOWN, LED))
+
+
+def test_emitted_newton_agrees_with_the_table_and_is_a_processor():
+    x = 0.5 * np.random.default_rng(6).standard_normal(2000)
+    emitted, table = (WdfProcessor(charged(), RATE, kernel=kernel, tolerance=1e-16) for kernel in ("emitted", "table"))
+    assert emitted.emitted_source and not emitted.closed and not table.emitted_source
+    found, expected = emitted.process(x), table.process(x)
+    assert np.abs(found - expected).max() <= 1e-10 * np.abs(expected).max()
+    assert emitted.run.converged and emitted.run.iterations > len(x)
+    check_processor(lambda: WdfProcessor(charged(), RATE, kernel="emitted"))
+
+
+def test_a_sample_that_plain_newton_gives_up_goes_to_the_guarded_solver():
+    x = 5.0 * np.random.default_rng(7).standard_normal(300)
+    emitted, table = (WdfProcessor(charged(), RATE, kernel=kernel, tolerance=1e-16) for kernel in ("emitted", "table"))
+    play = emitted._emitted.play
+
+    def stubborn(motion, w, u, y, first, last, tolerance, tally):
+        """Emitted code that gives up at every seventh sample."""
+        stop = -(-first // 7) * 7
+        return first if stop == first else play(motion, w, u, y, first, min(stop, last), tolerance, tally)
+    emitted._emitted.play = stubborn
+    found, expected = emitted.process(x), table.process(x)
+    assert np.abs(found - expected).max() <= 1e-10 * np.abs(expected).max()
 
 
 def test_what_is_emitted_holds_no_word_of_the_netlist():

@@ -88,7 +88,7 @@ def against_oracle(circuit: Circuit, x: np.ndarray) -> float:
     """Largest difference from the tests' own solver, relative to the output's peak (or to the largest voltage, if it is silent)."""
     rest = operating_point(assemble(circuit))
     expected = Oracle(circuit, RATE, rest.voltages, rest.currents).play(x)
-    found = WdfProcessor(circuit, RATE, tolerance=1e-12).process(x)
+    found = WdfProcessor(circuit, RATE, tolerance=1e-15).process(x)
     scale = np.abs(expected).max()
     if scale < 1e-3:
         scale = max(1.0, *(abs(v) for v in rest.voltages.values()))

@@ -3,7 +3,8 @@
 The source depends on the tree's structure alone (which wave adds into which, and which factors are exactly 1 or -1), so a turned pot needs no
 compiling. It is written to a file named by its content, compiled by numba and cached; it contains our identifiers and whole
 numbers, never a word of a netlist. For a linear tree it computes the same sums in the same order as the table kernel in
-`wdf.sweeps`, and is equal to it to the last bit. Diodes on one port become closed-form roots (`wdf.diodes`).
+`wdf.sweeps`, and is equal to it to the last bit. Diodes on one port become closed-form roots (`wdf.diodes`), other roots the
+unrolled Newton of `wdf.newton`.
 """
 
 from __future__ import annotations
@@ -15,10 +16,13 @@ import sys
 import tempfile
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 
-from circuits.kernels.jit import cache_folder
+from circuits.kernels.jit import cache_folder, digest
+from circuits.nodal import transient
+from wdf import newton
 from wdf.diodes import Direction, pair_constants, prepared
 from wdf.program import Program
 from wdf.roots import Root
@@ -160,27 +164,45 @@ def run(factors, directions, conductances, couplings, fast, w, u, y):
 '''
 
 
+def path_of(text: str) -> Path:
+    """File of the cache that holds a source text, named by its content."""
+    return cache_folder() / "emitted" / f"wdf_{hashlib.sha256(text.encode()).hexdigest()[:24]}.py"
+
+
+def is_compiled(text: str) -> bool:
+    """True if a source text has been compiled against everything that it imports as that is now."""
+    path = path_of(text)
+    return path.is_file() and _marker(path).exists()
+
+
+def _marker(path: Path) -> Path:
+    return path.with_name(f"{path.stem}.{digest(path)}.compiled")
+
+
+def mark(text: str) -> None:
+    """Remember that a source text has been compiled."""
+    _marker(path_of(text)).touch()
+
+
 @lru_cache(maxsize=256)
 def load(text: str):
-    """The compiled ``run`` of a source text; written once to a file of the cache that is named by its content."""
-    name = f"wdf_{hashlib.sha256(text.encode()).hexdigest()[:24]}"
-    folder = cache_folder() / "emitted"
-    path = folder / f"{name}.py"
-    if not path.is_file() or path.read_text(encoding="utf-8") != text:
-        folder.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(suffix=".py", dir=folder)
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
+    """The ``run`` of a source text, from a file of the cache that is written once."""
+    path = path_of(text)
+    if not path.is_file():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(suffix=".tmp", dir=path.parent)
+        with os.fdopen(handle, "w", encoding="ascii") as file:
             file.write(text)
         os.replace(temporary, path)  # another process may write the same file at the same time: whole or not at all
-    spec = importlib.util.spec_from_file_location(name, path)
+    spec = importlib.util.spec_from_file_location(path.stem, path)
     module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
+    sys.modules[path.stem] = module
     spec.loader.exec_module(module)
     return module.run
 
 
-class Emitted:
-    """The emitted kernel of a tree with its numbers."""
+class Closed:
+    """The emitted kernel of a tree whose roots are linear or closed, with its numbers."""
 
     def __init__(self, program: Program, roots: tuple[ClosedRoot, ...]):
         self.text = source(program, roots)
@@ -203,9 +225,43 @@ class Emitted:
         self.run(self.factors, self.directions, self.conductances, self.couplings, int(fast), w, u, y)
 
 
-def emit(tree: Tree, program: Program, root: Root) -> Emitted | None:
-    """An emitted kernel, or None if a root needs Newton or the source would be too long."""
-    roots = closed_roots(tree, root)
-    if roots is None or len(program.arrays.factors) > MOST_TERMS:
+class Iterated:
+    """The emitted kernel of a tree whose roots need Newton."""
+
+    def __init__(self, text: str, program: Program, root: Root, motion: transient.Motion):
+        self.text = text
+        self.run = load(text)
+        self.factors, self.model = program.arrays.factors, root.arrays
+        nothing = np.zeros((0, len(program.arrays.moving))), np.zeros((program.arrays.n_outputs, 0))
+        self.play(motion, np.zeros(len(program.index)), *nothing, 0, 0, 1.0, transient.tally())
+        mark(text)
+
+    def play(self, motion: transient.Motion, w: np.ndarray, u: np.ndarray, y: np.ndarray, first: int, last: int, tolerance: float, tally) -> int:
+        """Play samples first..last-1; returns ``last``, or the sample whose plain Newton did not converge."""
+        return self.run(self.factors, self.model, motion, w, u, y, first, last, tolerance, tally)
+
+
+def emit(tree: Tree, program: Program, root: Root, motion: transient.Motion, compile: bool) -> Closed | Iterated | None:
+    """The emitted kernel of a tree.
+
+    Parameters
+    ----------
+    tree, program, root
+        What `wdf.processor` holds.
+    motion : Motion
+        Arrays of the root's form; their content is not used.
+    compile : bool
+        Compile a kernel with Newton even if that takes seconds; closed ones take a second at most and always are.
+
+    Returns
+    -------
+    Closed, Iterated or None
+        None if the table kernel should play: Newton not compiled before, or a source that would be too long.
+    """
+    if len(program.arrays.factors) > MOST_TERMS:
         return None
-    return Emitted(program, roots)
+    roots = closed_roots(tree, root)
+    if roots is not None:
+        return Closed(program, roots)
+    text = newton.source(program, root)
+    return Iterated(text, program, root, motion) if compile or is_compiled(text) else None

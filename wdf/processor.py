@@ -19,15 +19,15 @@ from circuits.graph import check
 from circuits.nodal import transient
 from circuits.nodal.equations import assemble
 from circuits.nodal.operating import OperatingPoint, operating_point
+from circuits.nodal.processor import KERNELS, TOLERANCE
 from circuits.processor import Run, State, check_samples, check_state, turned as turned_controls
+from circuits.reduce import reduce
 from wdf import sweeps
-from wdf.emitted import emit
+from wdf.emitted import Closed, emit
 from wdf.network import TIME
 from wdf.program import Program, compile_rows
 from wdf.roots import Root, charges_at, root_of
 from wdf.tree import Tree, derive, turned
-
-TOLERANCE = 1e-7  # volts: the error that may be left at a port
 
 
 class WdfProcessor:
@@ -47,8 +47,10 @@ class WdfProcessor:
         An element that shall sit at the root of its tree; empty: chosen automatically.
     strict : bool
         Raise ConvergenceError at the first sample that does not converge, instead of counting it.
-    kernel : {"auto", "table"}
-        "auto" compiles straight-line code where the roots are linear or diodes in closed form; "table" never does.
+    kernel : {"auto", "table", "emitted"}
+        "emitted": straight-line code of the circuit's own, compiled first (a second; several where the root needs Newton) and then cached;
+        "table": the generic kernel, which plays any circuit at once; "auto": straight-line code where it is in the cache or the roots
+        are linear or diodes in closed form. Linear trees are equal to the last bit under all, others to the tolerance.
     fast : bool
         Take closed-form roots from omega's polynomial alone: error up to `wdf.diodes.FAST_ERROR` n Vt, a third of the time.
 
@@ -78,8 +80,8 @@ class WdfProcessor:
         self.circuit = circuit
         self.tolerance = float(tolerance)
         self.strict = strict
-        if kernel not in ("auto", "table"):
-            raise CircuitError(f"there is no kernel {kernel!r}", mend="Use auto or table.")
+        if kernel not in KERNELS:
+            raise CircuitError(f"there is no kernel {kernel!r}", mend=f"Use {' or '.join(KERNELS)}.")
         self._kernel, self._fast = kernel, fast
         self.lead = 0  # samples between a reset and time zero: what a filter in front delays the audio by
         self._waiting = False
@@ -93,14 +95,20 @@ class WdfProcessor:
         self._root = root_of(self._tree)
         self._program = compile_rows(self._tree, self._root.order, self._root.outputs)
         self._scratch = _scratch(self._root)
-        self._emitted = emit(self._tree, self._program, self._root) if self._kernel == "auto" else None
+        self._choose()
+
+    def _choose(self) -> None:
+        """Take straight-line code if it is wanted or at hand."""
+        self._emitted = None
+        if self._kernel != "table":
+            self._emitted = emit(self._tree, self._program, self._root, _motion(self._root), self._kernel == "emitted")
 
     def __getstate__(self) -> dict:
         return {name: value for name, value in self.__dict__.items() if name != "_emitted"}  # compiled code is found again by its text
 
     def __setstate__(self, state: dict) -> None:
         self.__dict__.update(state)
-        self._emitted = emit(self._tree, self._program, self._root) if self._kernel == "auto" else None
+        self._choose()
 
     @property
     def sample_rate(self) -> float:
@@ -142,9 +150,9 @@ class WdfProcessor:
 
     @property
     def closed(self) -> bool:
-        """True if straight-line code plays: every root is linear or diodes in closed form."""
+        """True if nothing is iterated: every root is linear or diodes in closed form."""
         self._update()
-        return self._emitted is not None
+        return isinstance(self._emitted, Closed)
 
     @property
     def emitted_source(self) -> str:
@@ -157,7 +165,7 @@ class WdfProcessor:
         """Where the circuit rests at the present control positions."""
         self._update()
         if self._rest is None:
-            self._rest = operating_point(assemble(self.circuit))
+            self._rest = operating_point(assemble(reduce(self.circuit)))
         return self._rest
 
     @property
@@ -272,13 +280,25 @@ class WdfProcessor:
 
     def _play(self, u: np.ndarray, y: np.ndarray, tally: transient.Tally) -> int:
         """Run the kernel; the number of samples before the first that is not finite."""
-        if self._emitted is None:
-            return sweeps.run(self._program.arrays, self._root.arrays, self._motion, self._scratch, self._waves, u, y, self.tolerance, tally)
-        self._emitted.play(self._waves, u, y, self._fast)
+        n = len(u)
+        if isinstance(self._emitted, Closed):
+            self._emitted.play(self._waves, u, y, self._fast)
+        else:
+            at = 0
+            while at < n:
+                if self._emitted is not None:
+                    at = self._emitted.play(self._motion, self._waves, u, y, at, n, self.tolerance, tally)
+                if at < n:  # all samples without emitted code, else one that the plain Newton could not solve
+                    last = n if self._emitted is None else at + 1
+                    done = sweeps.run(self._program.arrays, self._root.arrays, self._motion, self._scratch, self._waves, u, y, at, last,
+                                      self.tolerance, tally)
+                    if done < last:
+                        return done
+                    at = last
         finite = np.isfinite(y).all(axis=0)
         if not finite.all():
             return int(np.argmin(finite))
-        return len(u) if np.isfinite(self._waves).all() or not len(u) else len(u) - 1
+        return n if n == 0 or np.isfinite(self._waves[self._program.arrays.states]).all() else n - 1
 
     def _drive(self, x: np.ndarray) -> np.ndarray:
         sources = self._tree.network.sources

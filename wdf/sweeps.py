@@ -22,10 +22,10 @@ def sweep(program, first, last, w):
 
 
 @kernel
-def run(program, model, motion, scratch, w, u, y, tolerance, tally):
-    """Process u (n_samples, n_moving) into y (n_outputs, n_samples); returns the samples done, fewer if a number is not finite."""
+def run(program, model, motion, scratch, w, u, y, first, last, tolerance, tally):
+    """Process samples first..last-1 of u (n_samples, n_moving) into y (n_outputs, n_samples); returns where a number is not finite, else last."""
     n_rows = len(program.targets)
-    for n in range(u.shape[0]):
+    for n in range(first, last):
         for k in range(u.shape[1]):
             w[program.moving[k]] = u[n, k]
         sweep(program, 0, program.split, w)
@@ -48,4 +48,4 @@ def run(program, model, motion, scratch, w, u, y, tolerance, tally):
             total += w[program.states[k]]
         if not np.isfinite(total):
             return n
-    return u.shape[0]
+    return last

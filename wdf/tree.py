@@ -21,6 +21,7 @@ from circuits.circuit import Circuit, Element
 from circuits.devices import families
 from circuits.elements import Device
 from circuits.errors import CircuitError, RateError, TopologyError
+from circuits.reduce import reduce
 from wdf.adaptors import Adaptor, Ports, adapt, pair_voltage
 from wdf.diodes import stacked
 from wdf.network import Network, network
@@ -153,7 +154,7 @@ def derive(circuit: Circuit, sample_rate: float, *, rule: str = "trapezoidal", r
         raise RateError(f"a sample rate of {sample_rate} Hz", mend="Give a positive rate, for instance 48000.")
     if rule not in RULES:
         raise CircuitError(f"there is no integration rule {rule!r}", mend=f"Use {' or '.join(RULES)}.")
-    bound = circuit.bound()
+    bound = reduce(circuit).bound()
     return _derive(network(bound, *placed(bound)), float(sample_rate), rule, root)
 
 
@@ -162,7 +163,7 @@ def turned(tree: Tree, circuit: Circuit) -> Tree:
 
     If a position changes the structure (a part can't be adapted any more), the whole tree is derived again.
     """
-    bound = circuit.bound()
+    bound = reduce(circuit).bound()
     new, old = network(bound, *placed(bound)), tree.network
     same = (new.edges.keys() == old.edges.keys() and new.groups == old.groups and new.sensed == old.sensed
             and all(new.edges[e].role == old.edges[e].role for e in new.edges) and len(new.relations) == len(old.relations)

@@ -35,7 +35,7 @@ _NAME = {code: name for name, (code, _) in OPERATIONS.items()}
 _OPERATORS = {"add": "{0} + {1}", "sub": "{0} - {1}", "mul": "{0} * {1}", "div": "{0} / {1}", "neg": "-{0}"}
 
 
-class _Source:
+class Source:
     """Lines of the module while it grows."""
 
     def __init__(self, model: DkModel):
@@ -451,7 +451,7 @@ def run(model, motion, u, y, first, last, tolerance, tally):
 
 def source(model: DkModel) -> str:
     """The module's text for a model; equal for all control positions of a circuit."""
-    return _Source(model).module()
+    return Source(model).module()
 
 
 def same_structure(first: DkModel, second: DkModel) -> bool:
