@@ -244,7 +244,7 @@ DAMAGED = [
     (replaced(LSTM, [[[]]], "state_dict", "lin.bias"), "has shape"),
     (replaced(KERAS, "conv2d", "layers", 0, "type"), "'conv2d' is not read"),
     (replaced(KERAS, [], "layers", 0, "weights"), "has 0 arrays"),
-    (replaced(KERAS, [1, 2], "layers", 1, "weights"), "list of numbers"),
+    (replaced(KERAS, [1, 2], "layers", 1, "weights"), "list of at most"),
     (replaced(KERAS, [None, 9], "in_shape"), "must lie in 1..3"),
     (replaced(KERAS, [], "layers"), "layers is empty"),
     (replaced(KERAS, "fast", "metadata", "samplerate"), "is no number"),

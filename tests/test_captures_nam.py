@@ -9,6 +9,7 @@ import soundfile
 from make_captures import array, container, every_nam, linear, lstm, newest, standard, wavenet
 
 from circuits.errors import ModelFileError
+from validation.captures import documents
 from validation.captures.documents import read_document
 from validation.captures.nam import read_nam
 from validation.captures.reference import render
@@ -173,6 +174,12 @@ def test_malformed_files_are_refused_with_the_file_and_the_cause(document, match
     assert str(caught.value).startswith("bad.nam: ") and "\n" not in str(caught.value)
 
 
+def test_numbers_have_a_limit(monkeypatch):
+    monkeypatch.setattr(documents, "MAX_NUMBERS", 20)
+    with pytest.raises(ModelFileError, match="weights should be a list of at most 20 numbers"):
+        read_nam("x.nam", GOOD)
+
+
 def test_nested_models_have_a_limit():
     document = lstm(RNG, 2)
     for _ in range(10):
@@ -194,5 +201,10 @@ def test_documents_refuse_what_is_no_capture(tmp_path):
         read_document(path)
     with pytest.raises(ModelFileError, match="No such file"):
         read_document(tmp_path / "absent.nam")
+    for depth in (10, 400, 900):
+        path.write_bytes(b'{"version": "0.5.0", "architecture": "Linear", "config": {"receptive_field": 1, "bias": false}, "weights": '
+                         + b"[" * depth + b"1" + b"]" * depth + b"}")
+        with pytest.raises(ModelFileError, match="nested too deeply|list of at most"):
+            read_nam(path, read_document(path))
     path.write_text(json.dumps(GOOD))
     assert read_document(path) == GOOD

@@ -177,10 +177,13 @@ def _kind(value) -> str:
     return repr(value)[:40]
 
 
-def _too_many(value, left: int) -> int:
+def _too_many(value, left: int, depth: int = 0) -> int:
+    """What is left of a budget of numbers; below 0 for too many, or lists in lists deeper than any array of a net."""
     if isinstance(value, list):
+        if depth > 5:
+            return -1
         for item in value:
-            left = _too_many(item, left)
+            left = _too_many(item, left, depth + 1)
             if left < 0:
                 return left
         return left
@@ -196,7 +199,7 @@ def checked_array(path, name: str, value, shape: tuple) -> np.ndarray:
         If they are no numbers, not finite in float32, or of another shape.
     """
     if not isinstance(value, list) or _too_many(value, MAX_NUMBERS) < 0:
-        refuse(path, f"{name} should be a list of numbers, not {_kind(value)}", "The file is damaged.")
+        refuse(path, f"{name} should be a list of at most {MAX_NUMBERS} numbers, not {_kind(value)}", "The file is damaged.")
     try:
         array = np.array(value)
     except (ValueError, OverflowError):

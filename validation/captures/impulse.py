@@ -1,6 +1,6 @@
 """Impulse responses without added latency: the first taps directly, the rest by FFT on a fixed grid of blocks.
 
-Taps 0..P-1 are summed sample by sample; taps from P on are uniformly partitioned overlap-save, whose part of an output
+Taps 0..P-1 are summed directly; taps from P on are uniformly partitioned overlap-save, whose part of an output
 block needs only input blocks that are complete when that block begins. The grid counts from the last reset, so any
 split into blocks gives the same bits.
 
@@ -19,13 +19,38 @@ from circuits.errors import CircuitError, ModelFileError, Place
 from circuits.kernels.jit import kernel
 from circuits.processor import Run, State, check_samples, check_state, turned
 from validation.audio import read_audio, resample
+from validation.captures.simd import PADDING, Code, intrinsic_of
 
-PARTITION = 128
+PARTITION = 256
 MAX_SECONDS = 20.0
 
 
+_VECTORS = 4
+
+
+def _emit_fir(code: Code):
+    """scratch[t] = sum of taps[k] block[at + t - k], t < n, in whole vectors."""
+    _, _, _, at, n, size = code.arguments
+    block, taps, scratch, b = code.pointer(0), code.pointer(1), code.pointer(2), code.b
+    slots = [code.variable(code.zeros()) for _ in range(_VECTORS)]
+    with code.loop(code.const(0), n, code.lanes * _VECTORS) as (t, _):
+        for slot in slots:
+            b.store(code.zeros().value, slot)
+        first = code.sum(at, t)
+        with code.loop(code.const(0), size) as (k, _):
+            factor = code.spread(taps, k)
+            row = b.sub(first, k)
+            for u, slot in enumerate(slots):
+                b.store(factor.fma(code.load(block, code.sum(row, u * code.lanes)), code.read(slot)).value, slot)
+        for u, slot in enumerate(slots):
+            code.store(code.read(slot), scratch, code.sum(t, u * code.lanes))
+
+
+_fir = intrinsic_of(3, 3, _emit_fir)
+
+
 @kernel
-def _direct(taps, block, filled, x, start, n, tail, out):
+def _direct(taps, block, scratch, filled, x, start, n, tail, out):
     """out[start:start + n] = direct taps on ``block`` (P of the past, P of the present) plus the tail.
 
     The present begins at block[P]; its samples filled..filled + n - 1 are new.
@@ -33,11 +58,26 @@ def _direct(taps, block, filled, x, start, n, tail, out):
     size = len(taps)
     for t in range(n):
         block[size + filled + t] = x[start + t]
-        out[start + t] = tail[filled + t]
-    for k in range(size):
-        factor = taps[k]
-        for t in range(n):
-            out[start + t] += factor * block[size + filled + t - k]
+    _fir(block, taps, scratch, size + filled, n, size)
+    for t in range(n):
+        out[start + t] = scratch[t] + tail[filled + t]
+
+
+@kernel
+def _tail_spectrum(h_re, h_im, x_re, x_im, newest, re, im):
+    """Sum over age p of h[p] x[p]; the ring of past spectra begins at ``newest``.
+
+    The sum runs from the newest to the oldest wherever the ring begins, so the order of rounding is always the same.
+    """
+    count, bins = h_re.shape
+    for f in range(bins):
+        re[f] = im[f] = 0.0
+    for p in range(count):
+        at = newest + p if newest + p < count else newest + p - count
+        for f in range(bins):
+            re[f] += h_re[p, f] * x_re[at, f] - h_im[p, f] * x_im[at, f]
+        for f in range(bins):
+            im[f] += h_re[p, f] * x_im[at, f] + h_im[p, f] * x_re[at, f]
 
 
 class Impulse:
@@ -69,7 +109,8 @@ class Impulse:
         self._rate = float(sample_rate)
         padded = np.pad(taps, (0, -len(taps) % PARTITION)).reshape(-1, PARTITION)
         self._head = padded[0].copy()
-        self._spectra = np.fft.rfft(padded[1:], 2 * PARTITION, axis=1)  # (partitions, P + 1)
+        spectra = np.fft.rfft(padded[1:], 2 * PARTITION, axis=1)  # (partitions, P + 1)
+        self._re, self._im = np.ascontiguousarray(spectra.real), np.ascontiguousarray(spectra.imag)
         self.reset()
 
     @property
@@ -98,16 +139,17 @@ class Impulse:
 
     def reset(self) -> None:
         """Back to silence."""
-        self._block = np.zeros(2 * PARTITION)  # the block before and the present one
+        self._block = np.zeros(2 * PARTITION + PADDING)  # the block before, the present one, and room for whole vectors
+        self._scratch = np.zeros(PARTITION + PADDING)
         self._filled = 0
         self._tail = np.zeros(PARTITION)
-        self._past = np.zeros((len(self._spectra), PARTITION + 1), dtype=np.complex128)  # ring of input spectra
+        self._past = np.zeros((2, len(self._re), PARTITION + 1))  # ring of input spectra: real and imaginary parts
         self._newest = 0
 
     @property
     def state(self) -> State:
         """Input blocks, their spectra in order of age, the tail of the present block."""
-        past = np.roll(self._past, -self._newest, axis=0)
+        past = np.roll(self._past, -self._newest, axis=1)
         return {"block": self._block.copy(), "tail": self._tail.copy(), "past": past, "filled": np.array(self._filled)}
 
     @state.setter
@@ -123,7 +165,7 @@ class Impulse:
         start = 0
         while start < len(x):
             n = min(PARTITION - self._filled, len(x) - start)
-            _direct(self._head, self._block, self._filled, x, start, n, self._tail, out)
+            _direct(self._head, self._block, self._scratch, self._filled, x, start, n, self._tail, out)
             self._filled += n
             start += n
             if self._filled == PARTITION:
@@ -132,15 +174,15 @@ class Impulse:
 
     def _turn_page(self) -> None:
         """A block is complete: its spectrum joins the past, and the next block's tail is summed from there."""
-        count = len(self._spectra)
+        count = len(self._re)
         if count:
             self._newest = (self._newest - 1) % count
-            self._past[self._newest] = np.fft.rfft(self._block)
-            # the sum runs over age, newest first, wherever the ring starts: the order of rounding stays the same
-            ages = np.concatenate([self._past[self._newest:], self._past[:self._newest]])
-            total = np.einsum("pf,pf->f", self._spectra, ages)
-            self._tail = np.fft.irfft(total, 2 * PARTITION)[PARTITION:]
-        self._block[:PARTITION] = self._block[PARTITION:]
+            spectrum = np.fft.rfft(self._block[:2 * PARTITION])
+            self._past[0, self._newest], self._past[1, self._newest] = spectrum.real, spectrum.imag
+            total = np.empty((2, PARTITION + 1))
+            _tail_spectrum(self._re, self._im, self._past[0], self._past[1], self._newest, total[0], total[1])
+            self._tail = np.fft.irfft(total[0] + 1j * total[1], 2 * PARTITION)[PARTITION:]
+        self._block[:PARTITION] = self._block[PARTITION:2 * PARTITION]
         self._filled = 0
 
 
