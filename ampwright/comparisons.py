@@ -21,9 +21,10 @@ from circuits.circuit import Circuit
 from circuits.errors import CircuitError, ModelFileError, SignalError
 from circuits.processor import Processor
 from validation.audio import AUDIO_SUFFIXES, Audio
-from validation.compare import Entry
 from validation.compare import compare as compare_entries
-from validation.comparison import Comparison, read_comparison
+from validation.comparison import Comparison
+from validation.comparison_file import read_comparison
+from validation.rendering import Entry
 from validation.report import FORMATS, check_output, write_report
 
 Signal = str | Path | Circuit | Processor | Audio
@@ -141,8 +142,8 @@ def entry(signal: Signal, label: str = "", *, engine: str = "nodal", oversample:
 
 def compare(dry: str | Path | Audio | None, target: Signal, candidates: Sequence[Signal] | Mapping[str, Signal], output: str | Path | None = None, *,
             align: str = "latency", formats: Sequence[str] = FORMATS, engine: str = "nodal", oversample: int = 1, segment_length: float = 0.5,
-            measure: bool = True, channel: int | None = None, full_scale: bool = False, level: float | None = None, seed: int = 0, load: Callable[[str], Circuit | Processor] = load,
-            command: str = "", progress: Progress | None = None) -> Comparison:
+            measure: bool = True, channel: int | None = None, full_scale: bool = False, level: float | None = None, seed: int = 0,
+            load: Callable[[str], Circuit | Processor] = load, command: str = "", progress: Progress | None = None) -> Comparison:
     """Compare candidates with a target, and write a report.
 
     Parameters

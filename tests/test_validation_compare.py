@@ -17,11 +17,13 @@ from validation.audio import Audio, read_audio, resample
 from validation.captures.capture import Capture
 from validation.captures.nam import read_nam
 from validation.captures.resampled import Resampled
-from validation.compare import LEVEL_EDGES, Entry, bootstrap_interval, compare, cost, paired_tests, render
-from validation.comparison import read_comparison, write_comparison
+from validation.compare import compare
+from validation.comparison_file import read_comparison, write_comparison
 from validation.metrics import METRICS, evaluate
+from validation.rendering import Entry, cost, render
 from validation.report import page, table
 from validation.response import LEVELS, measure_response
+from validation.segments import LEVEL_EDGES, bootstrap_interval, paired_tests
 from validation.signals import shipped_phrase
 from validation.waveform_metrics import esr
 

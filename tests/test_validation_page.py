@@ -12,7 +12,8 @@ from shaper import Shaper
 
 from circuits.errors import SignalError
 from validation.audio import Audio
-from validation.compare import Entry, compare
+from validation.compare import compare
+from validation.rendering import Entry
 from validation.report import write_report
 from validation.signals import shipped_phrase
 

@@ -19,8 +19,9 @@ from shaper import Shaper
 from circuits.errors import SignalError
 from validation import plots
 from validation.audio import Audio
-from validation.compare import Entry, compare
-from validation.comparison import read_comparison
+from validation.compare import compare
+from validation.rendering import Entry
+from validation.comparison_file import read_comparison
 from validation.metrics import METRICS
 from validation.report import FORMATS, _anchor, check_output, figure_text, page, table, write_report
 from validation.signals import shipped_phrase

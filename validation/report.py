@@ -31,7 +31,8 @@ from scipy.signal import firwin, kaiserord, oaconvolve
 
 from circuits.errors import Place, SignalError
 from validation import plots
-from validation.comparison import Comparison, Row, write_comparison
+from validation.comparison import Comparison, Row
+from validation.comparison_file import write_comparison
 from validation.metrics import METRICS
 from validation.response import Response
 
@@ -92,7 +93,8 @@ def _tracks(comparison: Comparison) -> tuple[list[dict], str]:
         loud = track.pop("loudness")
         difference = matched - loud
         style = styles.get(track["label"], {"color": "#7f8a99"}) if track["role"] in ("target", "candidate") else {"color": "#7f8a99"}
-        track.update(label=_short(track["label"]), hidden=track["role"] == "anchor", gain=10.0 ** (difference / 20.0) if abs(difference) < 60.0 else 1.0,
+        gain = 10.0 ** (difference / 20.0) if abs(difference) < 60.0 else 1.0  # what is nearly silent is not brought up
+        track.update(label=_short(track["label"]), hidden=track["role"] == "anchor", gain=gain,
                      peak=float(np.abs(samples).max()), color="currentColor" if track["role"] == "target" else style["color"],
                      audio=_flac(samples, comparison.sample_rate, bits))
     note = f"{bits}-bit FLAC, lossless" + (f"; all signals lowered by {-20.0 * math.log10(scale):.1f} dB to fit" if scale < 1.0 else "")
@@ -128,14 +130,14 @@ def _rows(comparison: Comparison, styles: dict) -> list[dict]:
     winners = {(name, which): _best(comparison, name, which) for name in METRICS for which in ("scores", "scores_as_is")}
     rows = []
     for row in comparison.rows:
-        facts = {"label": _short(row.label), "color": styles[row.label]["color"], "message": row.message and row.message[:600], "cells": [], "costs": []}
+        facts = {"label": _short(row.label), "color": styles[row.label]["color"], "message": row.message[:600], "cells": [], "costs": []}
         if not row.failed:
             facts["cells"] = [{"value": row.scores[name], "value_as_is": row.scores_as_is[name], "text": figure_text(row.scores[name]),
                                "text_as_is": figure_text(row.scores_as_is[name]), "main": name in _MAIN,
                                "best": row.label in winners[name, "scores"], "best_as_is": row.label in winners[name, "scores_as_is"],
                                "interval": _interval(row) if name == "esr" else ""} for name in METRICS]
             factor = row.real_time_factor
-            facts["costs"] = [{"value": factor, "text": "–" if math.isnan(factor) else "∞" if math.isinf(factor) else f"{factor:,.0f} ×" if factor >= 100.0 else f"{factor:.3g} ×"},
+            facts["costs"] = [{"value": factor, "text": "–" if math.isnan(factor) else f"{factor:,.0f} ×" if factor >= 100.0 else f"{factor:.3g} ×"},
                               {"value": row.bad_samples, "text": str(row.bad_samples)},
                               {"value": row.n_parameters, "text": "–" if math.isnan(row.n_parameters) else f"{row.n_parameters:,.0f}"},
                               {"value": row.operations, "text": "–" if math.isnan(row.operations) else f"{row.operations:,.0f}"}]
@@ -210,8 +212,8 @@ def page(comparison: Comparison, drawn: dict[str, tuple[str, str]]) -> str:
     measured = plots.responses_of(comparison)
     inputs = [comparison.target, *([comparison.dry] if comparison.dry else []), *comparison.rows]
     region = comparison.region
-    facts_list = [*((name.replace("_", " "), value) for name, value in comparison.settings.items()), ("stretch", f"{region[0] / comparison.sample_rate:.4f} s to {region[1] / comparison.sample_rate:.4f} s"),
-                  *comparison.versions.items()]
+    facts_list = [*((name.replace("_", " "), value) for name, value in comparison.settings.items()),
+                  ("stretch", " to ".join(f"{bound / comparison.sample_rate:.4f} s" for bound in region)), *comparison.versions.items()]
     environment = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     return environment.get_template("report.html").render(
         title=f"{_short(comparison.target.label)}: comparison", target={"label": _short(comparison.target.label)},
@@ -220,7 +222,8 @@ def page(comparison: Comparison, drawn: dict[str, tuple[str, str]]) -> str:
         rate=f"{comparison.sample_rate / 1000.0:g} kHz", mode={"none": "none", "latency": "latency", "latency+gain": "latency and gain"}[comparison.mode],
         rows=_rows(comparison, styles), n_failed=len(comparison.failed), notes=[_short(note) for note in comparison.notes], metrics=metrics,
         alignments=_alignments(comparison), measured=[_measured(label, response) for label, response in measured.items()],
-        pairs=[{"better": _short(p.better), "worse": _short(p.worse), "share": f"{100.0 * p.share:.0f} %", "p": _p(p.p_value).removeprefix("= "), "sure": p.p_value < 0.05}
+        pairs=[{"better": _short(p.better), "worse": _short(p.worse), "share": f"{100.0 * p.share:.0f} %",
+                "p": _p(p.p_value).removeprefix("= "), "sure": p.p_value < 0.05}
                for p in comparison.pairs],
         legend=[{"label": _short(label), "color": "currentColor" if style["color"] == plots.INK else style["color"], "dashes": _dash(style)}
                 for label, style in styles.items() if label not in {row.label for row in comparison.failed}],

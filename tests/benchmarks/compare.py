@@ -15,7 +15,8 @@ import numpy as np
 from shaper import Shaper
 
 from validation.audio import Audio
-from validation.compare import Entry, compare, render
+from validation.compare import compare
+from validation.rendering import Entry, render
 from validation.report import write_report
 from validation.signals import PHRASES, shipped_phrase
 

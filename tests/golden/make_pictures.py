@@ -12,7 +12,8 @@ from shaper import Shaper
 
 from validation import plots
 from validation.audio import Audio
-from validation.compare import Entry, compare
+from validation.compare import compare
+from validation.rendering import Entry
 from validation.comparison import Comparison
 from validation.signals import shipped_phrase
 
