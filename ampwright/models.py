@@ -27,7 +27,7 @@ from validation.captures.documents import read_document
 from validation.captures.impulse import load_impulse
 from validation.captures.load import load_capture
 from validation.captures.resampled import Resampled
-from validation.comparison import FORMAT as COMPARISON
+from validation.comparison_file import FORMAT as COMPARISON
 from wdf.processor import WdfProcessor
 
 NETLISTS = (".cir", ".net", ".sp", ".spi", ".spice", ".ckt", ".asc", ".schx", ".txt")
