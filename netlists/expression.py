@@ -157,9 +157,7 @@ def _sign(part: Expression, depth: int = 0) -> int:
     if not isinstance(part, Call) or depth > 8:
         return 0
     name, inner = part.operation, part.arguments
-    if name in ("exp", "cosh"):
-        return 2
-    if name in ("abs", "uramp", "u", "hypot"):
+    if name in ("exp", "uramp", "u", "hypot", "cosh"):
         return 1
     if name == "sqrt":
         return max(_sign(inner[0], depth + 1), 1)

@@ -5,9 +5,13 @@
 
 from __future__ import annotations
 
-from circuits.elements import BehaviouralCurrent, Capacitor, Coupling, Inductor, Resistor
-from circuits.expressions import Call, Value, Voltage
+from circuits.circuit import Card
+from circuits.elements import BehaviouralCurrent, BehaviouralVoltage, Capacitor, Coupling, Device, Inductor, Resistor, VoltageSource
+from circuits.expressions import Call, Current, Expression, Value, Voltage
 from netlists.assembly import Assembly, Fields, expression, is_constant, product, quotient
+from netlists.expand import Scope
+from netlists.expression import parse
+from netlists.lexer import Span
 from netlists.words import assignments, plain, words
 
 
@@ -88,11 +92,7 @@ def capacitor(assembly: Assembly, fields: Fields) -> None:
     charge = fields.take("q")
     inner, outer = _series(assembly, fields, nodes)
     if charge is not None:
-        fields.scope.names = {**fields.scope.names, "x": Voltage(*inner)}
-        try:
-            held = expression(fields.whole(charge))
-        finally:
-            fields.scope.names = {name: one for name, one in fields.scope.names.items() if name != "x"}
+        held = expression(_of_x(fields, charge, Voltage(*inner)))
         current = fields.scope.auxiliary("ddt", (held,), fields.place)
         assembly.add(BehaviouralCurrent(fields.name, inner, current, fields.place))
         return
@@ -109,9 +109,24 @@ def capacitor(assembly: Assembly, fields: Fields) -> None:
 
 
 def inductor(assembly: Assembly, fields: Fields) -> None:
-    """L: a value; a core given by ``Hc Bs Br`` becomes its small-signal inductance, which is told."""
+    """L: a value; LTspice's ``Hc Bs Br A Lm Lg N``, a winding on a core that saturates; or ``Flux=`` of x, the current."""
     nodes = fields.nodes(2)
     inner, outer = _series(assembly, fields, nodes)
+    if "hc" in fields.values and "bs" in fields.values:
+        numbers = {key: value for key in ("hc", "bs", "br", "a", "lm", "lg", "n") if (value := fields.number(key)) is not None}
+        fields.take("ic")
+        assembly.add(Device(fields.name, inner, Card(f"{fields.name}.core", "core", numbers, "netlist", fields.place), {}, fields.place))
+        assembly.notes.say(f"{fields.part.written}: its core follows the middle of the loop that Hc, Bs and Br describe", fields.place)
+        _parallel(assembly, fields, outer)
+        return
+    flux = fields.take("flux")
+    if flux is not None:
+        sense, node = f"{fields.name}#current", f"{fields.name}#flux"
+        held = expression(_of_x(fields, flux, Current(sense)))
+        assembly.add(VoltageSource(sense, (inner[0], node), place=fields.place))
+        assembly.add(BehaviouralVoltage(fields.name, (node, inner[1]), fields.scope.auxiliary("ddt", (held,), fields.place), fields.place))
+        _parallel(assembly, fields, outer)
+        return
     value = _value(fields, "l", "ind", "inductance")
     multiplier = fields.number("m")
     value = value if multiplier is None else quotient(value, multiplier)
@@ -119,6 +134,23 @@ def inductor(assembly: Assembly, fields: Fields) -> None:
         fields.fail("has an inductance that depends on voltages or currents", "Only constant inductances are read.")
     assembly.add(Inductor(fields.name, inner, value, fields.number("ic"), fields.place))
     _parallel(assembly, fields, outer)
+
+
+class _WithX:
+    """A scope in which x is the voltage across a part, or the current through it."""
+
+    def __init__(self, scope: Scope, x: Expression):
+        self.scope, self.x = scope, x
+
+    def parameter(self, name):
+        return self.x if name == "x" else self.scope.parameter(name)
+
+    def __getattr__(self, name):
+        return getattr(self.scope, name)
+
+
+def _of_x(fields: Fields, span: Span, x: Expression) -> Expression:
+    return parse(span, _WithX(fields.scope, x))
 
 
 def _series(assembly: Assembly, fields: Fields, nodes: tuple[str, str]) -> tuple[tuple[str, str], tuple[str, str]]:

@@ -67,6 +67,8 @@ def stand_in(assembly: Assembly, fields: Fields) -> bool:
         return False
     if found.kind in ("opamp", "opamp_ideal"):
         found, nodes = _opamp(assembly, fields, found, name, nodes)
+    if found.kind == "pentode" and len(nodes) == 5:  # LTspice's symbol with a suppressor counts cathode, G1, G2, G3, anode
+        nodes = (nodes[4], nodes[2], nodes[1], nodes[0])
     family = FAMILIES[found.kind]
     nodes = nodes[:len(family.pins)] if found.kind != "rectifier" or len(nodes) <= 3 else nodes[:3]
     least = sum(not pin.endswith("?") for pin in family.pins)

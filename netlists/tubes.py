@@ -18,6 +18,7 @@ from circuits.circuit import Card, Element
 from circuits.devices.families import family_of
 from circuits.elements import BehaviouralCurrent, Capacitor, Device, Resistor
 from circuits.expressions import Call, Expression, Number, Voltage, as_expression, transform
+from netlists.blocks import BLOCKS
 
 SOFT_KNEE = 50.0  # above it ln(1 + exp(x)) is x to all digits
 
@@ -78,13 +79,18 @@ _WRITTEN: dict[str, Callable] = {"triode": triode, "triode_dz": triode_dempwolf,
 
 
 def written_out(device: Device) -> list[Element] | None:
-    """The elements that make up a tube, named ``<device>.<part>``; None if the device is no tube.
+    """The elements that make up a tube, an op-amp or a rectifier, named ``<device>.<part>``; None for a part that SPICE has.
 
     Raises
     ------
     CircuitError
-        If the tube has a wrong number of pins.
+        If the part has a wrong number of pins.
     """
+    block = BLOCKS.get(device.card.kind)
+    if block is not None:
+        declared = family_of(device).parameters
+        numbers = {parameter.name: float(device.card.values.get(parameter.name, parameter.default)) for parameter in declared}
+        return [_settled(element) for element in block(device, numbers | {"m": float(device.values.get("m", 1.0))})]
     kind = _WRITTEN.get(device.card.kind)
     if kind is None:
         return None

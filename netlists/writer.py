@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import math
 import re
+from dataclasses import replace
 
 from circuits.circuit import EXPRESSION_TYPES, Card, Circuit, Element
 from circuits.elements import (BehaviouralCurrent, BehaviouralVoltage, Capacitor, Coupling, CurrentControlledCurrent, CurrentControlledVoltage,
                                CurrentSource, Device, IdealTransformer, Inductor, Nullor, Resistor, VoltageControlledCurrent,
                                VoltageControlledVoltage, VoltageSource)
 from circuits.errors import CircuitError
-from circuits.expressions import Value
+from circuits.expressions import Call, Number, Value, as_expression, evaluate
 from circuits.units import format_number, parse_number
+from netlists.blocks import BLOCKS
 from netlists.formula import formula_text, number_text
 from netlists.tubes import written_out
 
@@ -23,7 +25,7 @@ NULLOR_GAIN = 1e9  # of the source that stands for a nullor: SPICE has no infini
 _LETTERS = {Resistor: "r", Capacitor: "c", Inductor: "l", Coupling: "k", VoltageSource: "v", CurrentSource: "i", VoltageControlledVoltage: "e",
             VoltageControlledCurrent: "g", CurrentControlledCurrent: "f", CurrentControlledVoltage: "h", BehaviouralVoltage: "b",
             BehaviouralCurrent: "b", Nullor: "e", IdealTransformer: "e"}
-_KINDS = {"d": "d", "npn": "q", "pnp": "q", "njf": "j", "pjf": "j", "nmos": "m", "pmos": "m", "vdmos": "m", "sw": "s", "vswitch": "s"}
+_KINDS = {"d": "d", "npn": "q", "pnp": "q", "njf": "j", "pjf": "j", "nmos": "m", "pmos": "m", "vdmos": "m", "sw": "s", "csw": "s", "vswitch": "s"}
 _ODD = re.compile(r"[^a-z0-9_.]")
 _RESERVED = frozenset(("time", "temper", "temp", "hertz", "pi", "e", "v", "i", "abs", "sgn", "sqrt", "exp", "ln", "min", "max", "floor", "ceil", "pow", "sin", "cos",
                        "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh", "and", "or", "not", "div", "mod"))
@@ -68,6 +70,9 @@ class _Deck:
         self.models: dict[str, tuple[Card, str]] = {}
         self.elements: list[Element] = []
         for element in circuit.elements:
+            if isinstance(element, Device) and element.card.kind in BLOCKS:  # written for the present values of its parameters
+                numbers = {name: evaluate(value, self.values) for name, value in element.card.values.items()}
+                element = replace(element, card=replace(element.card, values=numbers))
             parts = written_out(element) if isinstance(element, Device) else None
             self.elements += [element] if parts is None else parts
         for element in self.elements:  # straight names first, so that they stay
@@ -226,10 +231,7 @@ class _Deck:
         self.line(drive, nodes[3], nodes[2], sense, ratio)
 
     def device(self, name: str, nodes: list[str], element: Device) -> None:
-        card = element.card
-        kind = {"vswitch": "sw"}.get(card.kind, card.kind)
-        if kind != card.kind:  # PSpice's switch in the terms of SPICE's
-            raise CircuitError(f"{element.name} is of kind {card.kind}, which a SPICE deck can't express", place=element.place, element=element.name)
+        card = _switch_card(element.card)
         key = card.name
         while key in self.models and self.models[key][0].values != card.values:
             key += "_"  # two cards of one name with other values
@@ -241,6 +243,22 @@ class _Deck:
             # also the area has its name: ngspice takes a bare one behind a diode's model for the model
             words.append(f"{key}={self.value(value)}")
         self.line(*words)
+
+
+def _switch_card(card: Card) -> Card:
+    """Every switch as SPICE's S, which jumps at its threshold where ours passes over smoothly."""
+    v = card.values
+    if card.kind == "csw":
+        names = {"it": "vt", "ih": "vh"}
+        return Card(card.name, "sw", {names.get(name, name): value for name, value in v.items()}, card.source, card.place)
+    if card.kind == "vswitch":
+        on, off = as_expression(v.get("von", 1.0)), as_expression(v.get("voff", 0.0))
+        half = Call("mul", (Number(0.5), Call("add", (on, off))))
+        closed, opened = v.get("ron", 1.0), v.get("roff", 1e6)
+        if isinstance(on, Number) and isinstance(off, Number) and on.value < off.value:  # it opens upwards
+            closed, opened = opened, closed
+        return Card(card.name, "sw", {"ron": closed, "roff": opened, "vt": half, "vh": 0.0}, card.source, card.place)
+    return card
 
 
 def _quoted(text: str) -> str:

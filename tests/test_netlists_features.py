@@ -152,6 +152,11 @@ FEATURES = [
     ("K = 1", "L1 in 0 1m\nL2 x 0 4m\nRx x 0 1k\nK1 L1 L2 1", {"k1.coefficient": 1}, "28 files couple perfectly"),
     ("K with three coils", "L1 in 0 1m\nL2 x 0 4m\nL3 y 0 4m\nRx x 0 1k\nRy y 0 1k\nKall L1 L2 L3 .999", {"kall.inductors": ("l1", "l2", "l3")}, "26 files"),
     ("K inside a subcircuit", "X1 in x t\nRx x 0 1k\n.subckt t a b\nL1 a 0 1\nL2 b 0 1\nK1 L1 L2 1\n.ends", {"x1.k1.inductors": ("x1.l1", "x1.l2")}, "names of the instance"),
+    ("saturating core", "L1 in 0 Hc=16 Bs=.44 Br=.1 A=1e-4 Lm=.1 Lg=0 N=100", {"l1.card.kind": "core", "l1.card.values.n": 100, "note": "middle of the loop"}, "Chan's model: 10 drawings"),
+    ("windings of one core", "L1 in 0 Hc=16 Bs=.44 Br=.1 A=1e-4 Lm=.1 Lg=0 N=100\nL2 x 0 Hc=16 Bs=.44 Br=.1 A=1e-4 Lm=.1 Lg=0 N=20\nRx x 0 1k\nK1 L1 L2 1",
+     {"l1.nodes": ("in", "0", "x", "0"), "l1.card.values.n2": 20, "note": "windings of one core"}, "one device with two windings"),
+    ("flux", "V9 y 0 0\nL1 y x Flux=1m*tanh(x)\nRx x in 1k", {"v(x)": 0, "l1#current.dc": 0}, "7 drawings: a voltage that is the derivative of a flux of the current"),
+    ("charge", "C1 in 0 Q=1u*x+1n*x*x\nRx x 0 1k", {"v(x)": 0}, "a current that is the derivative of a charge"),
     # controlled sources
     ("E", "E1 x 0 in neg 3\nRx x 0 1k", {"v(x)": 12, "e1.gain": 3}, "linear"),
     ("G", "G1 0 x in 0 1m\nRx x 0 1k", {"v(x)": 2}, "current from the first node through it to the second"),

@@ -94,6 +94,10 @@ def example() -> Circuit:
         Resistor("r9", ("+9v", "0"), 1e3), BehaviouralCurrent("b2", ("y", "0"), chosen), Resistor("r10", ("y", "0"), 1e3), Nullor("u1", ("a", "m", "o", "0")),
         Resistor("r11", ("o", "m"), 1e3), Resistor("r12", ("m", "0"), 1e3), IdealTransformer("t1", ("f", "0", "s", "0"), 2.0), Resistor("r13", ("s", "0"), 8.0),
         Device("x1.d", ("a", "z"), Card("x1.dx", "d", {"is": 1e-14, "n": Name("x1.r")}), {"area": 2.0}), Resistor("r14", ("z", "0"), 1e3),
+        VoltageSource("vh", ("hh", "0"), 9.0), VoltageSource("vl", ("ll", "0"), -9.0), Resistor("rof", ("oo", "om"), 1e4), Resistor("rom", ("om", "0"), 1e4),
+        Device("u2", ("b", "om", "hh", "ll", "oo"), Card("tl072", "opamp", {"gbw": 3e6, "slew": 13e6}), {}), Device("u3", ("a", "o2", "o2"), Card("oa", "opamp_ideal", {}), {}),
+        Resistor("ro2", ("o2", "0"), 1e4), Device("v4", ("pp", "pr"), Card("gz34", "rectifier", {"k": 3e-3}), {}), Resistor("rpr", ("pr", "0"), 1e4),
+        Device("s1", ("a", "sa", "a", "0"), Card("swx", "vswitch", {"von": 1.0, "voff": 0.5, "ron": 100.0}), {}), Resistor("rsa", ("sa", "0"), 100.0),
         VoltageSource("vp", ("pp", "0"), 250.0), Resistor("rp", ("pp", "p"), 1e5), Device("v1", ("p", "a", "k"), Card("12ax7", "triode", {"vct": 0.2})),
         Resistor("rk", ("k", "0"), 1500.0), Resistor("rp2", ("pp", "p2"), 1e4), Device("v2", ("p2", "pp", "0", "k2"), Card("el34", "pentode", {"ccg": 1e-11})),
         Resistor("rk2", ("k2", "0"), 470.0), Resistor("rp3", ("pp", "p3"), 1e5), Device("v3", ("p3", "a", "k3"), Card("dz", "triode_dz", {})), Resistor("rk3", ("k3", "0"), 1e3)),
@@ -107,7 +111,7 @@ def test_a_circuit_built_in_python_comes_back():
     wanted, found = operating_point(assemble(circuit.bound())), operating_point(assemble(back.bound()))
     assert back.outputs == circuit.outputs and back.temperature == 35.0 and back.input == "v.supply"
     assert back.control("knob").label == "A 'knob'" and back.control("knob").position == pytest.approx(1.0)
-    for node in "abcdefhsyomz":
+    for node in (*"abcdefhsyomz", "oo", "o2", "pr", "sa"):
         assert found.voltage(node) == pytest.approx(wanted.voltage(node), rel=1e-6, abs=1e-9), node
     for node in ("p", "k", "p2", "k2", "p3", "k3"):  # the tube's grid is a junction behind a resistor here, and Wright's omega there
         assert found.voltage(node) == pytest.approx(wanted.voltage(node), rel=1e-6), node
@@ -117,7 +121,7 @@ def test_a_circuit_built_in_python_comes_back():
 def test_ngspice_runs_a_circuit_built_in_python(tmp_path):
     circuit = example()
     rest = operating_point(assemble(circuit.bound()))
-    nodes = ["a", "b", "c", "d", "e", "f", "h", "s", "y", "o", "m", "z", "p", "k", "p2", "k2", "p3", "k3"]
+    nodes = ["a", "b", "c", "d", "e", "f", "h", "s", "y", "o", "m", "z", "p", "k", "p2", "k2", "p3", "k3", "oo", "o2", "pr", "sa"]
     found = ngspice(write(circuit), "option reltol=1e-6\nop", [f"v({node})" for node in nodes] + ["v(_9v)", "v(x_1)"], tmp_path)[:, 0]
     wanted = [rest.voltage(node) for node in [*nodes, "+9v", "x#1"]]
     assert found == pytest.approx(wanted, rel=2e-5, abs=1e-6)
