@@ -124,12 +124,12 @@ def discretise(equations: Equations, sample_rate: float, rule: str = "trapezoida
     a = (2.0 if rule == "trapezoidal" else 1.0) * sample_rate
     keep = 1.0 if rule == "trapezoidal" else 0.0
     e = equations
-    solve = _inverse(e, a)
+    solve = refined_inverse(e, a)
     if solve is None:
         # nodes between nonlinear parts: lend them a conductance between that of a junction that blocks (1e-10) and one that
         # conducts (1e-2): what is lent is subtracted again, and rounding costs least half way
         e = lend_conductance(equations, 1e-6)
-        solve = _inverse(e, a)
+        solve = refined_inverse(e, a)
     if solve is None:
         raise _singular(e, a)
     return _model(e, solve, sample_rate, a, keep)
@@ -140,7 +140,8 @@ def system_matrix(e: Equations, a: float) -> np.ndarray:
     return e.G + a * (e.T @ (e.M @ e.R))
 
 
-def _inverse(e: Equations, a: float) -> np.ndarray | None:
+def refined_inverse(e: Equations, a: float) -> np.ndarray | None:
+    """S^-1 in extended precision; None if S is singular to working precision."""
     S = system_matrix(e, a)
     if not len(S):
         return S
@@ -226,7 +227,7 @@ def _model(e: Equations, inverse: np.ndarray, sample_rate: float, a: float, keep
     charge[e.charge_columns] = 1
     limits = np.array([e.limits.plus_scale, e.limits.plus_bound, e.limits.minus_scale, e.limits.minus_bound, e.limits.step])[:, order]
     arrays = ModelArrays(
-        F=_double(F.T), f0=_double(f0), KT=_double(K.T), WT=_double(W.T), laws=law_table(entries),
+        F=rounded(F.T), f0=rounded(f0), KT=rounded(K.T), WT=rounded(W.T), laws=law_table(entries),
         block_start=block_start, law_start=law_start, direct=np.array(direct, dtype=np.int64),
         column_start=_starts(columns), columns=_flat(columns), earlier_start=_starts(earlier), earlier=_flat(earlier), charge=charge,
         limits=np.ascontiguousarray(limits), bend=bend_of(limits), a=a, keep=keep, n_states=len(e.M), n_outputs=len(e.L))
@@ -254,7 +255,8 @@ def bend_of(limits: np.ndarray) -> np.ndarray:
     return 0.5 / scale
 
 
-def _double(values: np.ndarray) -> np.ndarray:
+def rounded(values: np.ndarray) -> np.ndarray:
+    """Contiguous float64."""
     return np.ascontiguousarray(values, dtype=np.float64)
 
 

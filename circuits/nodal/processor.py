@@ -18,8 +18,10 @@ from circuits.errors import CircuitError, ConvergenceError
 from circuits.graph import check
 from circuits.nodal import emitted, transient
 from circuits.nodal.equations import Equations, assemble
-from circuits.nodal.model import DkModel, discretise
+from circuits.nodal.glide import Glide
+from circuits.nodal.model import DkModel, ModelArrays, discretise
 from circuits.nodal.operating import OperatingPoint, operating_point
+from circuits.nodal.turning import Turning
 from circuits.processor import Run, State, check_samples, check_state, turned
 from circuits.reduce import reduce
 
@@ -42,6 +44,8 @@ class NodalProcessor:
         Integration rule.
     strict : bool
         Raise ConvergenceError at the first sample that does not converge, instead of counting it.
+    glide : float
+        Seconds over which turned controls reach their positions, sample by sample; 0: at once, before the next block.
     kernel : {"auto", "table", "emitted"}
         The generic kernel, which plays any circuit at once; the circuit's own, which is several times faster and is compiled
         first (seconds, then cached); or the circuit's own if it is in the cache. Their results agree to the tolerance.
@@ -63,7 +67,7 @@ class NodalProcessor:
     """
 
     def __init__(self, circuit: Circuit, sample_rate: float, *, tolerance: float = TOLERANCE, rule: str = "trapezoidal", strict: bool = False,
-                 kernel: str = "auto"):
+                 glide: float = 0.0, kernel: str = "auto"):
         check(circuit)
         if not circuit.input:
             raise CircuitError("the circuit has no input", mend="Name a source with *@ input or --input.")
@@ -78,12 +82,15 @@ class NodalProcessor:
         self.lead = 0  # samples between a reset and time zero: what a filter in front delays the audio by
         if kernel not in KERNELS:
             raise CircuitError(f"there is no kernel {kernel!r}", mend=f"Use {', '.join(KERNELS)}.")
-        self._equations = _equations(circuit)
-        self._model = discretise(self._equations, self._rate, rule)
+        equations = _equations(circuit)
+        self._model = discretise(equations, self._rate, rule)
+        self._turning: Turning | None = None
+        self._glide: Glide | None = None
+        self.glide = float(glide)
         self._kernel = kernel
         self._fast = None
         self._choose()
-        self._rest = operating_point(self._equations)
+        self._rest = operating_point(equations)
         self.reset()
 
     @property
@@ -112,7 +119,7 @@ class NodalProcessor:
         """Where the circuit rests at the present control positions."""
         self._update()
         if self._rest is None:
-            self._rest = operating_point(self._equations)
+            self._rest = operating_point(_equations(self.circuit))
         return self._rest
 
     @property
@@ -128,6 +135,7 @@ class NodalProcessor:
     def reset(self) -> None:
         """Back to the operating point of the present control positions, and to ``lead`` samples before time zero."""
         rest = self.operating_point
+        self._glide = None
         self._motion = transient.motion(self._model)
         self._scratch = transient.scratch(self._model)
         self._settle(rest)
@@ -171,28 +179,39 @@ class NodalProcessor:
         """Set controls; the matrices follow before the next block."""
         controls = turned(self.controls, positions)
         if positions:
+            if self.glide > 0.0 and not self._waiting:
+                self._before = self.circuit if self._glide is None else self._glide.circuit
             self.circuit = replace(self.circuit, controls=tuple(controls.values()))
             self._waiting = True
 
     def _update(self) -> None:
         if not self._waiting:
             return
-        equations = _equations(self.circuit)
-        model = discretise(equations, self._rate, self.rule)
-        before = self._model
-        old = self._motion
-        self._equations, self._model, self._rest, self._waiting = equations, model, None, False
+        if self._turning is None:
+            self._turning = Turning(self.circuit, self._rate, self.rule)
+        model = self._turning.model(self.circuit)
+        if model is None:  # something else than a resistor has moved: start from here
+            self._turning = Turning(self.circuit, self._rate, self.rule)
+            model = self._turning.model(self.circuit) or discretise(_equations(self.circuit), self._rate, self.rule)
+        before, old = self._model, self._motion
+        if model.states != before.states or sorted(model.ports) != sorted(before.ports) or len(model.arrays.KT) != len(old.w):
+            raise CircuitError("a control changes which parts the circuit has", mend="Let controls change values only.")
+        self._model, self._rest, self._waiting = model, None, False
+        self._glide = None
+        if self.glide > 0.0 and self._turning.model(self._before) is not None:
+            self._glide = Glide(self._turning, self._before, self.circuit, self._rate, self.glide)
+        if model.ports == before.ports and model.block_sizes == before.block_sizes:
+            old.ready[:] = 0
+        else:
+            place = {name: k for k, name in enumerate(before.ports)}
+            take = np.array([place[name] for name in model.ports], dtype=np.int64)
+            fresh = transient.motion(model)
+            fresh.h[:], fresh.charge[:], fresh.q[:], fresh.w[:] = old.h, old.charge, old.q[take], old.w
+            self._motion = fresh
+            self._scratch = transient.scratch(model)
         if self._fast is not None and not emitted.same_structure(before, model):
             self._fast = None
             self._choose()
-        fresh = transient.motion(model)
-        self._scratch = transient.scratch(model)
-        if model.states != before.states or sorted(model.ports) != sorted(before.ports) or len(fresh.w) != len(old.w):
-            raise CircuitError("a control changes which parts the circuit has", mend="Let controls change values only.")
-        place = {name: k for k, name in enumerate(before.ports)}
-        take = np.array([place[name] for name in model.ports], dtype=np.int64)
-        fresh.h[:], fresh.charge[:], fresh.q[:], fresh.w[:] = old.h, old.charge, old.q[take], old.w
-        self._motion = fresh
 
     def process(self, samples: np.ndarray) -> np.ndarray:
         """Play volts at the input, shape (n_samples,); returns volts, (n_samples,) or (n_outputs, n_samples) for several outputs.
@@ -209,7 +228,7 @@ class NodalProcessor:
         u = self._drive(x)
         y = np.empty((len(self.circuit.outputs), len(x)))
         tally = transient.tally()
-        done = self._play(u, y, tally)
+        done = self._move(u, y, tally)
         start, self._time = self._time, self._time + len(x)
         self._count(tally, start, len(x))
         if done < len(x):
@@ -221,19 +240,32 @@ class NodalProcessor:
                                    time=self._run.first_bad_time, mend="Raise --oversample, or leave out --strict to count them only.")
         return y[0] if len(y) == 1 else y
 
-    def _play(self, u: np.ndarray, y: np.ndarray, tally: transient.Tally) -> int:
-        arrays, motion, n = self._model.arrays, self._motion, len(u)
-        if self._fast is None:
-            return transient.run(arrays, motion, self._scratch, u, y, 0, n, self.tolerance, tally)
+    def _move(self, u: np.ndarray, y: np.ndarray, tally: transient.Tally) -> int:
+        """Play u into y while a glide lasts, then the rest; returns where it stopped."""
         at = 0
+        while self._glide is not None and at < len(u):
+            count = self._glide.take(len(u) - at)
+            stopped = self._play(self._glide.arrays, u, y, at, at + count, tally)
+            if stopped < at + count:
+                return stopped
+            at += count
+            if self._glide.done:
+                self._glide = None
+        return self._play(self._model.arrays, u, y, at, len(u), tally) if at < len(u) else at
+
+    def _play(self, arrays: ModelArrays, u: np.ndarray, y: np.ndarray, at: int, n: int, tally: transient.Tally) -> int:
+        motion = self._motion
+        if self._fast is None:
+            return transient.run(arrays, motion, self._scratch, u, y, at, n, self.tolerance, tally)
+        start = at
         while at < n:
             at = self._fast(arrays, motion, u, y, at, n, self.tolerance, tally)
             if at < n:
                 if transient.run(arrays, motion, self._scratch, u, y, at, at + 1, self.tolerance, tally) == at:
                     return at
                 at += 1
-        finite = np.isfinite(y).all(axis=0)
-        return n if finite.all() else int(np.argmin(finite))
+        finite = np.isfinite(y[:, start:n]).all(axis=0)
+        return n if finite.all() else start + int(np.argmin(finite))
 
     def _drive(self, x: np.ndarray) -> np.ndarray:
         u = np.empty((len(x), len(self._model.moving)))
