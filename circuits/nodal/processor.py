@@ -198,7 +198,7 @@ class NodalProcessor:
             raise CircuitError("a control changes which parts the circuit has", mend="Let controls change values only.")
         self._model, self._rest, self._waiting = model, None, False
         self._glide = None
-        if self.glide > 0.0 and self._turning.model(self._before) is not None:
+        if self.glide > 0.0 and self._before is not self.circuit and self._turning.model(self._before) is not None:
             self._glide = Glide(self._turning, self._before, self.circuit, self._rate, self.glide)
         if model.ports == before.ports and model.block_sizes == before.block_sizes:
             old.ready[:] = 0

@@ -75,25 +75,43 @@ class Turning:
         self._whole = np.hstack([arrays.F.T, arrays.f0[:, None], np.vstack([arrays.KT.T, arrays.WT.T])]).astype(LONG)
         self._cuts = (e.T.shape[1] + e.U.shape[1], n)
 
-    def model(self, circuit: Circuit) -> DkModel | None:
-        """The model at a circuit's positions; None if a control that is not fast has moved or a resistance is not positive."""
+    def ohms(self, circuit: Circuit) -> np.ndarray:
+        """Values of the resistors that controls move, shape (n_moved,), extended precision."""
+        values = circuit.values()
+        return np.array([evaluate(element.value, values) for element in self._resistors], dtype=LONG)
+
+    def _update(self, circuit: Circuit) -> np.ndarray | None:
+        """D (I + R' S0^-1 R D)^-1 at a circuit's positions; None if it has no resistors to update."""
         if _positions(circuit, self.fast) != self.slow:
             return None
-        values = circuit.values()
-        ohms = np.array([evaluate(element.value, values) for element in self._resistors], dtype=LONG)
+        ohms = self.ohms(circuit)
         if not (np.abs(ohms) > 1e-15).all():
             return None
         D = 1.0 / ohms - self._base
         inner = np.eye(len(D), dtype=LONG) + self._middle * D
         near = inner.astype(np.float64)
-        found = np.linalg.solve(near, self._right.astype(np.float64)).astype(LONG)
-        found += np.linalg.solve(near, (self._right - inner @ found).astype(np.float64))  # refined: a closed pot makes D large
-        change = self._left @ (D[:, None] * found)
-        H = self._whole - np.where(self._some, change, 0.0)
+        found = np.linalg.inv(near).astype(LONG)
+        found += found @ (np.eye(len(D), dtype=LONG) - inner @ found)  # refined: a closed pot makes D large
+        return D[:, None] * found
+
+    def model(self, circuit: Circuit) -> DkModel | None:
+        """The model at a circuit's positions; None if a control that is not fast has moved or a resistance is zero."""
+        X = self._update(circuit)
+        if X is None:
+            return None
+        H = self._whole - np.where(self._some, self._left @ (X @ self._right), 0.0)
         columns, ports = self._cuts
         arrays = self.base.arrays._replace(F=rounded(H[:, :columns].T), f0=rounded(H[:, columns]), KT=rounded(H[:ports, columns + 1:].T),
                                            WT=rounded(H[ports:, columns + 1:].T))
         return replace(self.base, arrays=arrays)
+
+    def around(self, circuit: Circuit, some: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Z S^-1 R, R' S^-1 R and R' S^-1 V at a circuit's positions for some of the resistors, to update from there."""
+        X = self._update(circuit)
+        left = self._left[:, some] - self._left @ (X @ self._middle[:, some])
+        middle = self._middle[np.ix_(some, some)] - self._middle[some] @ (X @ self._middle[:, some])
+        right = self._right[some] - self._middle[some] @ (X @ self._right)
+        return rounded(left), rounded(middle), rounded(right)
 
 
 def _middle(control) -> float:
