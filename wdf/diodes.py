@@ -240,7 +240,7 @@ def prepared(R: float, constants: tuple[float, float, float, float]) -> tuple[Di
     --------
     >>> up, down = prepared(4700.0, (2.52e-9, 0.0453, 2.52e-9, 0.0453))
     >>> round(pair_voltage(1.0, up, down, 0), 6), pair_voltage(-1.0, up, down, 0) == -pair_voltage(1.0, up, down, 0)
-    (0.471487, True)
+    (0.483905, True)
     """
     I, s, J, r = constants
 
