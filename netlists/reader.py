@@ -119,6 +119,8 @@ def _page(text: str, path: str, deck: Deck, folder: Path | None) -> tuple[Page, 
     first = 2
     if title.lstrip().startswith("*@"):
         body, first = text, 1
+    elif title.strip().lower().startswith((".include", ".inc ", ".lib ")):  # ngspice, too, follows an include in the first line
+        body, first = text, 1
     elif title.strip()[:1] == "." and not title.strip().lower().startswith(".title"):
         deck.notes.say("the first line is the title, although it looks like a directive", Place(path, 1))
     return page(Stretch(body, path, first), main=True), title.strip().lstrip("*").strip()

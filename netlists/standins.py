@@ -18,7 +18,7 @@ from netlists.assembly import Assembly, Fields, expression
 # families of parts whose members differ too little to be heard in a pedal: one card stands for all that the catalogue lacks
 _OPAMP_NAMES = re.compile(r"(tl0[5-9]\d|lm(1458|2904|358|324|386|833|301|318|833|4562|837)|lf(347|351|353|356|411|412)|ne(5534|5532|4558)|sa5532|"
                           r"opa\d+|ad\d{3,4}|ada\d+|lt1\d{3}|lt6\d{3}|ltc\d+|mc(1458|33078|33079|4558)|rc45\d\d|(n?j[mr]c?)\d+|njm\d+|ca31[34]0|ua\d+|mcp6\d+|"
-                          r"max4\d+|op\d\d+|ts92[0-9]|tlc?\d+|ba\d+|m5\d+|level\d?\.?\d?|universalopamps?\d?|op-?amp\w*|\w*opamp)", re.IGNORECASE)
+                          r"max4\d+|op\d\d+|ts92[0-9]|tlc?\d+|ba\d+|m5\d+|level\d?\.?\d?[ab]?|universalopamps?\d?|op-?amp\w*|\w*opamp)", re.IGNORECASE)
 _GENERIC_OPAMP = "tl072"
 _UNIVERSAL = {"avol": "aol", "aol": "aol", "gbw": "gbw", "slew": "slew", "rin": "rin", "vos": "vos", "rout": "rout"}
 # parts that the catalogue lacks, and the nearest that it has: other packages of the same die, close relatives
@@ -26,10 +26,11 @@ _NEAREST = tuple((re.compile(pattern), card) for pattern, card in (
     (r"bc(84[678]|54[68]|182|237|337|338|10[79]|414)[abc]?(-\d+)?", "bc547b"), (r"bc(849|850|550|184)[abc]?", "bc549c"),
     (r"bc(85[678]|55[6789]|560|327|328|307|212)[abc]?(-\d+)?", "2n3906"), (r"(2n|pn|mmbt|mps|zetex)?(2222|4401|2219)a?", "2n2222"),
     (r"(2n|pn|mmbt|mps)?(2907|4403|2905|5401|4250|3638)a?", "2n3906"), (r"(mmbt|sst|pn)?3904(lt1)?", "2n3904"), (r"(mmbt|sst|pn)?3906(lt1)?", "2n3906"),
-    (r"(2n|pn|mmbt)?(5551|3565|3859|3391|2712|5172)a?", "2n3904"), (r"2sc(945|2240|1740|828|536|732|2458)\w?", "2sc1815"), (r"2sa(733|970|1048)\w?", "2sa1015"),
+    (r"(2n|pn|mmbt)?(5551|3565|3859|3391|2712|5172)a?", "2n3904"), (r"2sc\d+\w*", "2sc1815"), (r"2s[ab]\d+\w*", "2sa1015"), (r"2sd\d+\w*", "2n2222"), (r"(bd(13[579]|23[79]|43[79])|tip(29|31|33|41)|bf42[02]|bc368)\w*", "2n2222"), (r"(bd(13[68]|140|238|240|43[68])|tip(30|32|34|42)|bf42[13]|bc369)\w*", "2n3906"), (r"2sa(733|970|1048)\w?", "2sa1015"),
     (r"(1n4148|1n4448|1n4150|1n4151|1n4446|1n916|bas16|bav\d\d|1ss133)[a-z]*", "1n4148"), (r"1n400[23456]\w?", "1n4007"), (r"(uf|by|ba|mur)\d+\w?", "1n4007"),
     (r"(1n5818|1n5819|bat\d\d|sb1\d0|1n5711)\w*", "1n5817"), (r"(mmbf|pmbf)?j?(201|sst201)", "j201"), (r"(2n|mmbf)(5484|5486)", "2n5485"), (r"bf24[45][abc]?", "2n3819"),
     (r"2sk(117|209|369|246)\w*", "2sk30a"), (r"(oc(71|72|75|81)|ac(125|126|127|151)|nkt\d+|2n(404|527|1308))\w?", "ac128"), (r"(oa(70|79|81|85|95)|aa1\d\d|d9[ebdk])\w?", "1n34a")))
+_ZENER = re.compile(r"(bz[xyvt]\d\d\w?-?[abcdf]?(?P<volts>\d+v?\d*)|(zpd|zd|zf|tfz|mmsz|rd|hz|zener)_?(?P<plain>\d+([v_.]\d+)?))[a-z]?", re.IGNORECASE)
 _SEPARATORS = re.compile(r"[_\-./ ]+")
 _POTS = re.compile(r"pot(entiometer|entiometr|lin|log|_pow|_lin|_log)?\w*", re.IGNORECASE)
 NOISE_KEYS = frozenset(("en", "enk", "in", "ink", "ilimit", "phimargin", "epsilon"))
@@ -41,7 +42,12 @@ def card(name: str) -> Card | None:
 
 
 def nearest(name: str) -> Card | None:
-    """The catalogue's nearest relative of a part that it lacks, or None."""
+    """The catalogue's nearest relative of a part that it lacks, or a zener of the voltage in its name, or None."""
+    zener = _ZENER.fullmatch(name.lower())
+    if zener is not None:
+        volts = float((zener["volts"] or zener["plain"]).replace("v", ".").replace("_", ".").rstrip("."))
+        if 1.0 < volts < 300.0:
+            return Card(f"zener of {volts:g} V", "d", {"is": 1e-15, "rs": 1.0, "bv": volts, "ibv": 5e-3, "nbv": 1.7}, "a generic zener")
     for pattern, other in _NEAREST:
         if pattern.fullmatch(name.lower()):
             return catalogue.find(other)

@@ -36,6 +36,11 @@ def test_the_first_line_of_an_included_file_is_no_title(tmp_path):
     assert read(written(tmp_path, a_cir=HEAD + ".include b.inc\n", b_inc="R2 out 0 2k")).element("r2").value == 2000.0
 
 
+def test_an_include_in_the_first_line_is_followed(tmp_path):
+    path = written(tmp_path, a_cir=".include b.inc\nVin in 0 AC 1\nR1 in out 1k\n", b_inc="R2 out 0 2k\n")
+    assert read(path).element("r2").value == 2000.0, "ngspice does it, too; any other first line is the title"
+
+
 def test_lib_with_and_without_section(tmp_path):
     library = "* a library\n.lib typical\n.param r=1k\n.endl typical\n.lib worst\n.param r=9k\n.endl\nRx in 0 5\n"
     for section, ohms in (("typical", 1000.0), ("WORST", 9000.0)):
