@@ -293,8 +293,21 @@ def test_measured_response_of_a_known_model():
     assert found.gain == pytest.approx(20 * np.log10(2.0), abs=1e-5)
     assert found.memory == 1 / RATE and found.step == pytest.approx(2.0, abs=1e-5)
     assert found.static_y == pytest.approx(2 * found.static_x - found.static_x**3, abs=1e-9)
-    assert found.aliasing_db < -250.0
     assert found.thd_n[-1] == pytest.approx((a[-1]**3 / 4) / np.hypot(2 * a[-1] - 0.75 * a[-1]**3, a[-1]**3 / 4), rel=1e-9)
+    assert found.aliasing_db < -250.0
+    a = 0.25  # each of the twin tones; 2 x - x³ has tones 2 a - 9/4 a³ and third-order products 3/4 a³
+    assert found.ccif == pytest.approx((0.0, 0.75 * a**2 / (2 - 2.25 * a**2)), abs=1e-9)
+    low, high = 0.4, 0.1  # SMPTE: sidebands 2 high low² 3/4 at high ± 2 low, none at high ± low
+    assert found.smpte == pytest.approx(1.5 * high * low**2 / (2 * high - 0.75 * high**3 - 1.5 * high * low**2), rel=1e-6)
+    assert 0.0 < found.multitone < 0.1
+
+
+def test_measured_response_of_a_mute():
+    class Mute(Shaper):
+        def process(self, samples):
+            return 0.0 * samples
+    found = measure_response(Mute())
+    assert found.memory == 0.0 and math.isnan(found.smpte) and math.isnan(found.multitone) and found.aliasing_db == -math.inf
 
 
 def test_measured_response_of_a_low_pass():

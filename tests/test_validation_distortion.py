@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from circuits.errors import SignalError
-from validation.distortion import (aliasing, fit_tones, harmonics, imd_ccif, imd_multitone, imd_smpte, memory_length, noise_floor, thd,
+from validation.distortion import (aliasing, fit_tones, harmonics, imd_ccif, imd_multitone, imd_smpte, memory_length, noise_floor, noise_floor_difference, thd,
                                    thd_plus_noise)
 from validation.signals import multisine, sine, twin_tone, whole_periods
 
@@ -84,6 +84,8 @@ def test_noise_floor_listens_between_the_notes():
     x[:80000] += sine(100.0, 80000 / RATE, RATE)
     assert noise_floor(x + 0.5, RATE) == pytest.approx(-80.0, abs=0.5)
     assert noise_floor(np.full(4800, 0.25), RATE) == -math.inf
+    still = np.concatenate([np.zeros(4800), sine(100.0, 0.1, RATE)])
+    assert noise_floor_difference(still, 2.0 * still, RATE) == 0.0 and noise_floor_difference(still, still + 0.1 * x[:9600], RATE) == math.inf
 
 
 def test_memory_of_an_exponential():

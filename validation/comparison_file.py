@@ -144,7 +144,9 @@ def _decode(content: dict, folder: Path) -> Comparison:
         """An Alignment or a Response: each field a number or a list of numbers, as its annotation says."""
         if facts is None:
             return None
-        found = kind(**{name: _array_or_number(value) for name, value in facts.items()})
+        found = kind(**{name: _array_or_number(value) if name != "ccif" else tuple(_number(one) for one in value) for name, value in facts.items()})
+        if kind is Response and len(found.ccif) != 2:
+            raise ValueError("ccif is not a pair")
         for part in fields(kind):
             if isinstance(getattr(found, part.name), np.ndarray) != ("ndarray" in str(part.type)):
                 raise ValueError(f"{part.name} is not what it should be")

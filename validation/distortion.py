@@ -19,6 +19,7 @@ import math
 import numpy as np
 
 from circuits.errors import SignalError
+from validation.waveform_metrics import check_pair
 
 
 def fit_tones(samples, frequencies, sample_rate: float) -> tuple[np.ndarray, np.ndarray]:
@@ -237,6 +238,20 @@ def noise_floor(samples, sample_rate: float, *, block: float = 0.05, quietest: f
     powers = np.sort(np.var(blocks, axis=1))
     power = float(np.mean(powers[:max(int(quietest * len(powers)), 1)]))
     return 10.0 * math.log10(power) if power > 0.0 else -math.inf
+
+
+def noise_floor_difference(target, estimate, sample_rate: float) -> float:
+    """Noise floor of the estimate minus that of the target, dB; 0 if both are digitally silent between the notes.
+
+    Examples
+    --------
+    >>> x = np.random.default_rng(1).standard_normal(48000)
+    >>> round(noise_floor_difference(x, 0.1 * x, 48000.0), 6)
+    -20.0
+    """
+    target, estimate = check_pair(target, estimate)
+    floors = noise_floor(target, sample_rate), noise_floor(estimate, sample_rate)
+    return 0.0 if floors[0] == floors[1] else floors[1] - floors[0]
 
 
 def memory_length(impulse_response, sample_rate: float, *, depth: float = 60.0) -> float:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from validation import loudness, spectral_metrics, waveform_metrics
+from validation import distortion, loudness, spectral_metrics, waveform_metrics
 from validation.waveform_metrics import check_pair
 
 
@@ -84,6 +84,8 @@ METRICS = {metric.name: metric for metric in (
            loudness.loudness_difference, True),
     Metric("crest_factor_difference", "Crest diff.", "dB", 0.0, "Peak-to-RMS ratio minus that of the target: negative is more compressed.",
            "textbook", loudness.crest_factor_difference),
+    Metric("noise_floor_difference", "Noise diff.", "dB", 0.0, "Level of the quietest twentieth of all 50 ms blocks, minus that of the target.",
+           "textbook", distortion.noise_floor_difference, True),
 )}
 
 

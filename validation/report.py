@@ -161,8 +161,13 @@ def _alignments(comparison: Comparison) -> list[dict]:
     return lines
 
 
+def _percent(ratio: float) -> str:
+    return "–" if math.isnan(ratio) else f"{100.0 * ratio:.3g} %"
+
+
 def _measured(label: str, response: Response) -> dict:
-    return {"label": _short(label), "thd": f"{100.0 * response.thd_n[-1]:.3g} %", "smpte": f"{100.0 * response.smpte:.3g} %",
+    return {"label": _short(label), "thd": _percent(response.thd_n[-1]), "smpte": _percent(response.smpte),
+            "ccif": " / ".join(_percent(part) for part in response.ccif), "multitone": _percent(response.multitone),
             "aliasing": figure_text(response.aliasing_db), "memory": f"{1e3 * response.memory:.3g}", "latency": str(response.latency)}
 
 

@@ -7,24 +7,28 @@ References
 ----------
 R. Pintelon, J. Schoukens, "System Identification: A Frequency Domain Approach", 2nd ed., 2012, section 2.3: frequency response
     from a periodic multisine, second period.
+SMPTE RP 120:2005, IEC 60268-3:2018: intermodulation. E. Czerwinski, A. Voishvillo, S. Alexandrov, A. Terekhov, "Multitone testing
+    of sound system components", J. Audio Eng. Soc. 49(11), 2001.
 IEEE Std 1057-2017, clause 4.6: harmonics by sine fit, which is a discrete Fourier transform for whole periods.
 AES17-2020, 6.3: THD+N, relative to the total.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import math
+from dataclasses import dataclass
 
 import numpy as np
 
 from circuits.errors import ConvergenceError
 from circuits.processor import Processor
-from validation.distortion import aliasing, imd_smpte, memory_length
+from validation.distortion import aliasing, imd_ccif, imd_multitone, imd_smpte, memory_length
 from validation.signals import multisine, sine, twin_tone, whole_periods
 
 LEVELS = tuple(range(-60, 1, 6))  # dB re the full level
 _TONE = 2048  # samples of one analysis; the tone is whole in it
 _N_HARMONICS = 10
+_MULTITONE = 16384  # samples of one period of the multisine of third octaves
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,6 +60,12 @@ class Response:
         Answer to a small step, scaled to a step of 1; seconds.
     memory : float
         Seconds until 60 dB of the small impulse response's energy has passed.
+    latency : int
+        Declared, samples.
+    ccif : tuple of float
+        CCIF intermodulation (19 and 20 kHz at full level) of second and third order, ratios; NaN if they don't fit.
+    multitone : float
+        Amplitude off the lines of a multisine of third octaves at full level over that on them.
     """
 
     sample_rate: float
@@ -74,7 +84,9 @@ class Response:
     step_time: np.ndarray
     step: np.ndarray
     memory: float
-    latency: int = field(default=0)
+    latency: int = 0
+    ccif: tuple[float, float] = (math.nan, math.nan)
+    multitone: float = math.nan
 
 
 def _decibels(values: np.ndarray) -> np.ndarray:
@@ -155,7 +167,16 @@ def measure_response(processor: Processor, *, level: float = 1.0, small: float =
     smpte = np.nan
     if rate > 16000.0:
         heard = _answer(processor, twin_tone(60.0, 7000.0, 0.25, rate, ratio=4.0, level=level))[int(0.05 * rate):]
-        smpte = imd_smpte(heard, 60.0, 7000.0, rate)
+        smpte = imd_smpte(heard, 60.0, 7000.0, rate) if np.ptp(heard) > 0.0 else smpte
+    ccif = (math.nan, math.nan)
+    if rate > 41000.0:
+        heard = _answer(processor, twin_tone(19000.0, 20000.0, 0.1, rate, level=level))[int(0.05 * rate):]
+        ccif = imd_ccif(heard, 19000.0, 20000.0, rate) if np.ptp(heard) > 0.0 else ccif
+    tones = 1000.0 * 2.0 ** (np.arange(-15, 14) / 3.0)  # 31 Hz to 20 kHz
+    tones = np.unique(np.round(tones[tones < 0.45 * rate] * _MULTITONE / rate)) * rate / _MULTITONE
+    probe = multisine(tones, _MULTITONE, rate, level=level)
+    heard = _answer(processor, np.concatenate([probe, probe]))[_MULTITONE:]
+    multitone = imd_multitone(heard, tones, rate) if np.ptp(heard) > 0.0 else math.nan
     processor.reset()
 
     impulse = np.diff(step, prepend=0.0)
@@ -163,4 +184,4 @@ def measure_response(processor: Processor, *, level: float = 1.0, small: float =
     return Response(rate, float(level), wanted, _decibels(np.abs(transfer)), np.unwrap(np.angle(transfer)), tone,
                     _decibels(level * 10.0 ** (np.array(LEVELS) / 20.0)), np.array(amplitudes), np.array(dirt), folded, smpte,
                     level * np.cos(theta), static_y, thin / rate, step[thin],
-                    memory_length(impulse, rate) if np.any(impulse) else 0.0, latency)
+                    memory_length(impulse, rate) if np.any(impulse) else 0.0, latency, ccif, multitone)
