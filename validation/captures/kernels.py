@@ -35,7 +35,7 @@ def _fields(code: Code, op, count: int):
 
 
 def _tile(group: int):
-    """Outputs ``group`` at once for some vectors of time: bias, what was there, then one term for each row."""
+    """Outputs ``group`` at once for some vectors of time: bias, one term for each row, then what was there."""
     vectors = unroll(group)
 
     def emit(code: Code):
@@ -52,11 +52,6 @@ def _tile(group: int):
                 bias = code.spread(weights, code.sum(w0, g))
                 for u in range(vectors):
                     b.store(bias.value, slots[g][u])
-            with b.if_then(b.icmp_signed(">=", init, code.const(0))):
-                for g in range(group):
-                    for u in range(vectors):
-                        there = code.load(arena, code.sum(inits[g], t, u * lanes))
-                        b.store((code.read(slots[g][u]) + there).value, slots[g][u])
             with code.loop(code.const(0), n_rows) as (r, _):
                 row = code.sum(b.load(b.gep(table, [code.sum(row0, r)])), t)
                 x = [code.load(arena, code.sum(row, u * lanes)) for u in range(vectors)]
@@ -65,6 +60,12 @@ def _tile(group: int):
                     factor = code.spread(weights, code.sum(w, g))
                     for u in range(vectors):
                         b.store(factor.fma(x[u], code.read(slots[g][u])).value, slots[g][u])
+            # what was there comes last: a residual is large beside the terms, and each sum would round at its size
+            with b.if_then(b.icmp_signed(">=", init, code.const(0))):
+                for g in range(group):
+                    for u in range(vectors):
+                        there = code.load(arena, code.sum(inits[g], t, u * lanes))
+                        b.store((code.read(slots[g][u]) + there).value, slots[g][u])
             for g in range(group):
                 for u in range(vectors):
                     code.store(code.read(slots[g][u]), arena, code.sum(outs[g], t, u * lanes))

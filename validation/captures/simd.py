@@ -7,9 +7,10 @@ in a block, because short ends are computed with whole vectors too: any split in
 The width follows the host: 512 bits with AVX-512, 256 with AVX, 128 otherwise; fused multiply-adds where the host has
 them. All intrinsics take one arena (a 1-D array of the working type) and offsets into it, so nothing aliases unnoticed.
 
-The float32 tanh is x P(x^2) / Q(x^2) with P of degree 5 and Q of degree 4, fitted for least maximal relative error on
-0..9.02 by Lawson's reweighting (1.3e-9 in exact arithmetic, 4e-7 with float32 rounding). In float64 it is
-m / (m + 2) with m = expm1(2 x), reduced by multiples of ln 2, exact to a few roundings.
+tanh is m / (m + 2) with m = expm1(2 x), reduced by multiples of ln 2: 1.7e-7 of the value in float32, a few roundings in
+float64. Recurrent cells, where each step waits for the last, take the quicker x P(x^2) / Q(x^2) in float32, with P of
+degree 5 and Q of degree 4 fitted for least maximal relative error on 0..9.02 by Lawson's reweighting (1.3e-9; 3e-7 with
+rounding) and scaled so that rounding the coefficients costs least.
 """
 
 from __future__ import annotations
@@ -24,11 +25,17 @@ from numba.core import cgutils, config
 from numba.extending import intrinsic
 
 TANH_LIMIT = 9.02
-TANH_P = (0.9999999986895434, 0.1367991387889087, 0.0038683262964521485, 2.8007431947066827e-05,
-          3.0584965862722735e-08, -1.2203430592072744e-11)
-TANH_Q = (1.0, 0.47013245938879344, 0.027245833393457555, 0.0003938628645036675, 1.287364830553106e-06)
-_ROUNDING = 1.5 * 2.0**52  # added to a double, it leaves the nearest whole number in the last bits
-_LN2_HIGH, _LN2_LOW = 6.93147180369123816490e-01, 1.90821492927058770002e-10  # the first has 21 trailing zero bits
+TANH_P = (1.4536453485488892, 0.19885744154453278, 0.005623174831271172, 4.0712875488679856e-05,
+          4.445969281619e-08, -1.7739460941856855e-11)
+TANH_Q = (1.4536453485488892, 0.683405876159668, 0.03960578143596649, 0.0005725369555875659, 1.8713719782681437e-06)
+# For float32 and float64: bits of a number, bias of its exponent, bits of its mantissa, limit of the argument, ln 2 in
+# two parts of which the first has zeros at its end, and q of expm1(r) = r + r^2 q(r), |r| < ln(2) / 2: for float32
+# fitted for least maximal relative error (1.3e-8), for float64 Taylor's.
+_EXPM1 = (
+    (32, 127, 23, 9.02, 0.693359375, -2.12194440e-4,
+     (0.49999998150488234, 0.1666654348258209, 0.041667200697810956, 0.008366539503140443, 0.0013882498175781925)),
+    (64, 1023, 52, 20.0, 6.93147180369123816490e-01, 1.90821492927058770002e-10,
+     tuple(1.0 / math.factorial(order) for order in range(2, 15))))
 
 
 def _host() -> tuple[int, bool]:
@@ -117,21 +124,23 @@ class V:
         return V(self.b, result)
 
 
-def _tanh_double(x: V) -> V:
-    """tanh(x) = m / (m + 2), m = expm1(2 x) = 2^n p + (2^n - 1) with p = expm1(r), 2 x = n ln 2 + r."""
-    b = x.b
-    z = x.least(20.0).most(-20.0) * 2.0
-    shifted = z.fma(1.4426950408889634, V(b, x._other(_ROUNDING)))  # the sum's last bits are the whole number n
-    n = shifted - _ROUNDING
-    r = n.fma(-_LN2_LOW, n.fma(-_LN2_HIGH, z))
-    q = V(b, x._other(1.0 / math.factorial(14)))
-    for order in range(13, 1, -1):
-        q = r.fma(q, V(b, x._other(1.0 / math.factorial(order))))
+def tanh(x: V) -> V:
+    """Hyperbolic tangent as m / (m + 2), m = expm1(2 x) = 2^n p + (2^n - 1) with p = expm1(r), 2 x = n ln 2 + r."""
+    b, kind = x.b, x.value.type
+    bits, bias, mantissa, limit, high, low, series = _EXPM1[isinstance(kind.element, ir.DoubleType)]
+    z = x.least(limit).most(-limit) * 2.0
+    rounding = 1.5 * 2.0**mantissa  # the sum's last bits are the whole number n
+    shifted = z.fma(1.0 / math.log(2.0), V(b, x._other(rounding)))
+    n = shifted - rounding
+    r = n.fma(-low, n.fma(-high, z))
+    q = V(b, x._other(series[-1]))
+    for coefficient in series[-2::-1]:
+        q = r.fma(q, V(b, x._other(coefficient)))
     p = (r * r).fma(q, r)
-    whole = ir.VectorType(ir.IntType(64), x.value.type.count)
-    bits = b.shl(b.bitcast(shifted.value, whole), ir.Constant(whole, [52] * whole.count))
-    bits = b.add(bits, ir.Constant(whole, [1023 << 52] * whole.count))
-    power = V(b, b.bitcast(bits, x.value.type))
+    whole = ir.VectorType(ir.IntType(bits), kind.count)
+    exponent = b.shl(b.bitcast(shifted.value, whole), ir.Constant(whole, [mantissa] * kind.count))
+    exponent = b.add(exponent, ir.Constant(whole, [bias << mantissa] * kind.count))
+    power = V(b, b.bitcast(exponent, kind))
     m = power.fma(p, power - 1.0)
     return m / (m + 2.0)
 
@@ -139,12 +148,12 @@ def _tanh_double(x: V) -> V:
 def tanh_parts(x: V) -> tuple[V, V, V]:
     """x, P and Q of tanh(x) = x P / Q: quotients of a formula can then share one division.
 
-    P and Q are 1 in float64, where `_tanh_double` gives the value. Argument and square are limited apart, so that neither
+    P and Q are 1 in float64, where `tanh` gives the value. Argument and square are limited apart, so that neither
     waits for the other.
     """
     if isinstance(x.value.type.element, ir.DoubleType):
         one = V(x.b, x._other(1.0))
-        return _tanh_double(x), one, one
+        return tanh(x), one, one
     s = (x * x).least(TANH_LIMIT * TANH_LIMIT)
     x = x.least(TANH_LIMIT).most(-TANH_LIMIT)
     p, q = ([V(x.b, x._other(value)) for value in values] for values in (TANH_P, TANH_Q))
@@ -153,12 +162,6 @@ def tanh_parts(x: V) -> tuple[V, V, V]:
     top = s4.fma(s.fma(p[5], p[4]), s2.fma(s.fma(p[3], p[2]), s.fma(p[1], p[0])))
     bottom = s4.fma(q[4], s2.fma(s.fma(q[3], q[2]), s.fma(q[1], q[0])))
     return x, top, bottom
-
-
-def tanh(x: V) -> V:
-    """Hyperbolic tangent: a rational in float32, from expm1 in float64."""
-    x, top, bottom = tanh_parts(x)
-    return x * top / bottom if isinstance(x.value.type.element, ir.FloatType) else x
 
 
 def sigmoid_of_half(half: V) -> V:
