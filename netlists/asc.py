@@ -14,7 +14,7 @@ from circuits.errors import NetlistError, Place
 from netlists.files import Files
 from netlists.nets import Nets
 from netlists.pages import Page, Stretch, page
-from netlists.symbols import OPAMP, PARTIAL, STOCK, Point, Symbol, read_symbol
+from netlists.symbols import PARTIAL, STOCK, Point, Symbol, opamp_symbol, read_symbol
 
 MAX_ITEMS = 50_000      # wires, flags and symbols of a drawing
 MAX_LEVELS = 10         # drawings inside each other
@@ -156,8 +156,8 @@ def _symbol(placed: _Placed, files: Files, folder: Path | None, place: Place) ->
     if key in PARTIAL:
         model, pins = PARTIAL[key]
         return Symbol(tuple(pins.get(k, (None, None)) for k in range(1, 9)), {"Prefix": "A", "SpiceModel": model})
-    if any(part.lower() in ("opamps", "opamp") for part in parts[:-1]) or placed.attributes.get("Prefix", "") == "X" and "opamp" in key:
-        return Symbol(OPAMP.pins, {"Prefix": "X", "Value": base})
+    if any(part.lower() == "opamps" for part in parts[:-1]) and opamp_symbol(key) is not None:
+        return opamp_symbol(key)
     raise NetlistError(f"the symbol {placed.name} is not known", place=place, mend=f"Put {base}.asy beside the drawing.",
                        element=placed.attributes.get("InstName", ""))
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from circuits.circuit import Card
+from circuits.circuit import GROUND, Card
 from circuits.devices import catalogue
 from circuits.devices.families import FAMILIES
 from circuits.elements import Device, Resistor
@@ -33,6 +33,7 @@ _NEAREST = tuple((re.compile(pattern), card) for pattern, card in (
 _ZENER = re.compile(r"(bz[xyvt]\d\d\w?-?[abcdf]?(?P<volts>\d+v?\d*)|(zpd|zd|zf|tfz|mmsz|rd|hz|zener)_?(?P<plain>\d+([v_.]\d+)?))[a-z]?", re.IGNORECASE)
 _SEPARATORS = re.compile(r"[_\-./ ]+")
 _POTS = re.compile(r"pot(entiometer|entiometr|lin|log|_pow|_lin|_log)?\w*", re.IGNORECASE)
+FREE_PIN = 1e9  # ohms to ground from a pin that the stand-in does not have: compensation, heaters
 NOISE_KEYS = frozenset(("en", "enk", "in", "ink", "ilimit", "phimargin", "epsilon"))
 
 
@@ -71,6 +72,7 @@ def stand_in(assembly: Assembly, fields: Fields) -> bool:
     found = _by_name(name, len(nodes))
     if found is None:
         return False
+    given = nodes
     if found.kind in ("opamp", "opamp_ideal"):
         found, nodes = _opamp(assembly, fields, found, name, nodes)
     if found.kind == "pentode" and len(nodes) == 5:  # LTspice's symbol with a suppressor counts cathode, G1, G2, G3, anode
@@ -85,6 +87,8 @@ def stand_in(assembly: Assembly, fields: Fields) -> bool:
         fields.values.pop(key)
     assembly.notes.lose(f"{fields.part.written}: the subcircuit {name} is not there; the built-in {found.kind} {found.name} stands in", fields.place)
     assembly.add(Device(fields.name, nodes, found, {}, fields.place))
+    for k, node in enumerate(dict.fromkeys(node for node in given if node not in nodes and node != GROUND)):
+        assembly.add(Resistor(f"{fields.name}.free{k}", (node, GROUND), FREE_PIN, fields.place))
     return True
 
 

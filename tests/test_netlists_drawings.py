@@ -139,6 +139,17 @@ def test_names_that_do_not_begin_with_their_letter():
     assert cards("FLAG 16 16 a\nFLAG 16 96 b\nSYMBOL res 0 0 R0\nSYMATTR InstName Volume\nSYMATTR Value 1k\n") == ["R§Volume a b 1k"]
 
 
+def test_op_amps_of_the_stock_know_their_own_pins():
+    at = {"LT1001": {(-32, 80): "p", (-32, 48): "m", (0, 32): "h", (0, 96): "l", (32, 64): "o"}, "LT1360": {(-32, 16): "p", (-32, -16): "m", (0, -32): "h", (0, 32): "l", (32, 0): "o"},
+          "LM308": {(-32, 80): "p", (-32, 48): "m", (16, 32): "h", (0, 96): "l", (32, 64): "o", (-16, 32): "c", (0, 32): "d"}}
+    for name, pins in at.items():
+        flags = "".join(f"FLAG {x} {y} {node}\n" for (x, y), node in pins.items())
+        line = cards(f"{flags}SYMBOL Opamps\\\\{name} 0 0 R0\nSYMATTR InstName U1\n")[0]
+        assert line.split()[1:6] == ["p", "m", "h", "l", "o"] and line.split()[-1] == name
+    with pytest.raises(NetlistError, match="is not known"):  # its pins lie elsewhere: a guess would be a wrong circuit
+        cards("SYMBOL Opamps\\\\LT1010 0 0 R0\nSYMATTR InstName U1\n")
+
+
 @pytest.mark.parametrize("attributes, wanted", [
     ("SYMATTR Value 12AX7\nSYMATTR SpiceModel tubes.lib\n", ["X§U1 N001 N002 N003 12AX7", ".lib tubes.lib"]),
     ("SYMATTR Value shown\nSYMATTR SpiceModel tubes.lib\nSYMATTR Value2 ECC83\n", ["X§U1 N001 N002 N003 ECC83", ".lib tubes.lib"]),

@@ -214,6 +214,7 @@ FEATURES = [
      {"x1.card.values.gbw": 10e6, "x1.card.values.head": 0}, "UniversalOpamp \"level.n\""),
     ("tube by name", "X1 p g 0 NH12AX7\nVp p 0 250\nRg g 0 1Meg", {"x1.card.name": "12ax7"}, "A G K always"),
     ("tube with heaters", "X1 p g 0 h1 h2 12AU7\nVp p 0 250\nRg g 0 1Meg\nRh h1 h2 10\nRh2 h1 0 1k", {"x1.card.name": "12au7"}, "14 libraries append heater pins"),
+    ("op-amp with compensation", "X1 in x vp vm x c1 c2 LM308\nC1 c1 c2 30p\nVp vp 0 9\nVm vm 0 -9\nRx x 0 10k", {"x1.card.name": "lm308", "v(c1)": 0}, "pins that the stand-in lacks do not float"),
     ("pentode by name", "X1 p s g 0 EL84\nVp p 0 250\nVs s 0 250\nRg g 0 1Meg", {"x1.card.kind": "pentode", "x1.nodes": ("p", "s", "g", "0")}, "A S G K in 90 of 100"),
     ("pot by name", "X1 in 0 x pot Rt=10k SET=.25\nRx x 0 1T", {"x1.r1.value": 2500}, "end, end, wiper"),
     # directives
