@@ -66,6 +66,21 @@ def test_turning_while_playing_agrees_with_the_nodal_engine(make, rule):
         nodal.turn(**position)
 
 
+def test_turned_capacitors_and_coils_keep_their_companion_state():
+    parts = (VIN, Resistor("r1", ("in", "a"), 1e3), Capacitor("c1", ("a", "b"), Name("c")), Resistor("r2", ("b", "0"), 10e3),
+             Inductor("l1", ("b", "d"), Name("l")), Resistor("r3", ("d", "0"), 470.0), Resistor("r4", ("a", "d"), Name("r")))
+    controls = (Control("c", 1e-9, 1e-6, 1e-7), Control("l", 1e-3, 1.0, 0.1), Control("r", 0.0, 1e5, 1e4))
+    circuit = Circuit(parts, controls=controls, input="vin", outputs=("d", "a,b"))
+    rng = np.random.default_rng(11)
+    waves, nodal = WdfProcessor(circuit, RATE), NodalProcessor(circuit, RATE)
+    for turn in ({"c": 1e-6}, {"l": 1.0}, {"r": 0.0}, {"c": 1e-9, "r": 50.0}, {"l": 2e-3}):
+        x = rng.standard_normal(100)
+        a, b = waves.process(x), nodal.process(x)
+        assert np.abs(a - b).max() <= 1e-10 * np.abs(b).max()
+        waves.turn(**turn)
+        nodal.turn(**turn)
+
+
 @pytest.mark.parametrize("turn, leaf, count", [({"middle": 0.7}, "rmm", 1), ({"bass": 0.1}, "rb", 2)])
 def test_a_turned_pot_adapts_only_the_path_to_the_root(turn, leaf, count):
     tree = derive(bassman(), RATE)

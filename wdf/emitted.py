@@ -207,6 +207,12 @@ class Closed:
     def __init__(self, program: Program, roots: tuple[ClosedRoot, ...]):
         self.text = source(program, roots)
         self.run = load(self.text)
+        self._take(program, roots)
+        arrays = program.arrays
+        # compile now, not in the first block of a live host
+        self.play(np.zeros(len(program.index)), np.zeros((0, len(arrays.moving))), np.zeros((arrays.n_outputs, 0)), False)
+
+    def _take(self, program: Program, roots: tuple[ClosedRoot, ...]) -> None:
         self.factors = program.arrays.factors
         none = prepared(1.0, (0.0, 1.0, 0.0, 1.0))
         self.directions = tuple(d for one in roots for d in one.directions) or none
@@ -216,9 +222,14 @@ class Closed:
         for j, one in enumerate(roots):
             for i, (_, value) in enumerate(one.earlier):
                 self.couplings[j, i] = value
-        arrays = program.arrays
-        # compile now, not in the first block of a live host
-        self.play(np.zeros(len(program.index)), np.zeros((0, len(arrays.moving))), np.zeros((arrays.n_outputs, 0)), False)
+
+    def adopt(self, tree: Tree, program: Program, root: Root) -> bool:
+        """Take the numbers of another position of the same structure; False if its roots are not closed."""
+        roots = closed_roots(tree, root)
+        if roots is None:
+            return False
+        self._take(program, roots)
+        return True
 
     def play(self, w: np.ndarray, u: np.ndarray, y: np.ndarray, fast: bool) -> None:
         """Play a block; ``w`` holds states and constants and receives the new states."""
@@ -235,6 +246,11 @@ class Iterated:
         nothing = np.zeros((0, len(program.arrays.moving))), np.zeros((program.arrays.n_outputs, 0))
         self.play(motion, np.zeros(len(program.index)), *nothing, 0, 0, 1.0, transient.tally())
         mark(text)
+
+    def adopt(self, tree: Tree, program: Program, root: Root) -> bool:
+        """Take the numbers of another position of the same structure."""
+        self.factors, self.model = program.arrays.factors, root.arrays
+        return True
 
     def play(self, motion: transient.Motion, w: np.ndarray, u: np.ndarray, y: np.ndarray, first: int, last: int, tolerance: float, tally) -> int:
         """Play samples first..last-1; returns ``last``, or the sample whose plain Newton did not converge."""

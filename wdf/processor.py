@@ -27,7 +27,7 @@ from wdf.emitted import Closed, emit
 from wdf.network import TIME
 from wdf.program import Program, compile_rows
 from wdf.roots import Root, charges_at, root_of
-from wdf.tree import Tree, derive, turned
+from wdf.tree import Tree, derive, moved_leaves, turned
 
 
 class WdfProcessor:
@@ -87,6 +87,7 @@ class WdfProcessor:
         self._waiting = False
         self._tree = derive(circuit, sample_rate, rule=rule, root=root)
         self._rest: OperatingPoint | None = None
+        self._moved: dict | None = None
         self._prepare()
         self.reset()
 
@@ -232,11 +233,19 @@ class WdfProcessor:
         if not self._waiting:
             return
         before, program, root, motion, waves = self._tree, self._program, self._root, self._motion, self._waves
-        self._tree = turned(before, self.circuit)
+        if self._moved is None:
+            self._moved = moved_leaves(before, self.circuit) or {}
+        self._tree = turned(before, self.circuit, self._moved or None)
         self._waiting, self._rest = False, None
-        self._prepare()
+        if any(not adaptor.part.up and adaptor.part.name in self._tree.fresh for adaptor in self._tree.adaptors if adaptor.solved) or not self._moved:
+            self._root = root_of(self._tree)
+        self._program = compile_rows(self._tree, self._root.order, self._root.outputs)
         if self._program.states != program.states or sorted(self._root.ports) != sorted(root.ports) or _laws(root) != _laws(self._root):
             raise CircuitError("a control changes which parts the circuit has", mend="Let controls change values only.")
+        if not (self._program.same_pattern(program) and _same_form(root, self._root)):
+            self._choose()
+        elif self._emitted is not None and not self._emitted.adopt(self._tree, self._program, self._root):
+            self._choose()
         self._waves = self._program.constants.copy()
         old = waves[program.arrays.states]
         for name, k, wave in zip(self._program.states, self._program.arrays.states, old):
@@ -244,6 +253,9 @@ class WdfProcessor:
             if self._tree.network.edges[name].role == "capacitor":
                 wave = wave * self._tree.resistances[name] / before.resistances[name]
             self._waves[k] = wave
+        if self._root is root:
+            return
+        self._scratch = _scratch(self._root)
         place = {port: k for k, port in enumerate(root.ports)}
         take = np.array([place[port] for port in self._root.ports], dtype=np.int64)
         self._motion = _motion(self._root)
@@ -318,6 +330,16 @@ class WdfProcessor:
                         first_bad_time=times[0] if times else float("nan"),
                         worst_residual=max(run.worst_residual, float(tally.residual[0])), iterations=run.iterations + int(tally.counts[0]),
                         worst_iterations=max(run.worst_iterations, int(tally.counts[1])), bad_times=times)
+
+
+def _same_form(one: Root, other: Root) -> bool:
+    """True if the same straight-line code solves both roots: equal but for the numbers of K."""
+    if one is other:
+        return True
+    pairs = [(one.arrays.KT != 0.0, other.arrays.KT != 0.0), (one.arrays.limits, other.arrays.limits), *zip(one.arrays.laws, other.arrays.laws)]
+    names = ("block_start", "law_start", "direct", "column_start", "columns", "earlier_start", "earlier", "charge")
+    pairs += [(getattr(one.arrays, name), getattr(other.arrays, name)) for name in names]
+    return one.outputs == other.outputs and all(np.array_equal(x, y) for x, y in pairs)
 
 
 def _laws(root: Root) -> int:

@@ -67,13 +67,13 @@ class Program:
     constants: np.ndarray
     arrays: ProgramArrays
 
-    @property
-    def pattern(self) -> tuple:
-        """All but the numbers: two programs with the same pattern differ in factors only."""
-        kinds = tuple(tuple((self.index[name], 1 if f == 1.0 else -1 if f == -1.0 else 0) for name, f in terms) for _, terms in self.rows)
-        targets = tuple(self.index[target] for target, _ in self.rows)
-        a = self.arrays
-        return kinds, targets, self.split, tuple(a.moving), a.n_ports, a.n_columns, a.first_output, a.n_outputs, tuple(a.states), len(self.constants)
+    def same_pattern(self, other: "Program") -> bool:
+        """True if two programs differ in factors only, and in none that is exactly 1 or -1."""
+        a, b = self.arrays, other.arrays
+        pairs = [(a.starts, b.starts), (a.targets, b.targets), (a.sources, b.sources), (a.moving, b.moving), (a.states, b.states)]
+        if self.split != other.split or not all(np.array_equal(x, y) for x, y in pairs):
+            return False
+        return all(np.array_equal(a.factors == unit, b.factors == unit) for unit in (1.0, -1.0))
 
 
 def moving_sources(network: Network) -> tuple[str, ...]:

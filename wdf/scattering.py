@@ -21,6 +21,7 @@ Fettweis: Wave digital filters: theory and practice, Proc. IEEE 74(2), 1986.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Mapping, Sequence
 
 import networkx as nx
@@ -28,6 +29,7 @@ import numpy as np
 from scipy import linalg
 
 from circuits.circuit import GROUND
+from circuits.kernels.jit import kernel
 from circuits.nodal.model import reachable
 from wdf.network import REACTIVE, Edge, Network
 from wdf.spqr import VIRTUAL
@@ -263,10 +265,57 @@ def _solve(X: np.ndarray, B: np.ndarray) -> np.ndarray | None:
     if rcond < RCOND:
         return None
     right = B / rows[:, None]
-    x = linalg.lu_solve((lu, pivots), right)
-    x += linalg.lu_solve((lu, pivots), right - scaled @ x)
-    pattern = (reachable(X).astype(float) @ (B != 0.0)) > 0.0
+    x = substituted(lu, pivots, right)
+    x += substituted(lu, pivots, residual(scaled, x, right))
+    reach = _reach(len(X), (X != 0.0).tobytes())
+    pattern = (reach @ (B != 0.0)) > 0.0
     return np.where(pattern, x / columns[:, None], 0.0)
+
+
+@kernel
+def substituted(lu, pivots, right):
+    """Solve with LAPACK's factors, many right sides; a BLAS with threads takes milliseconds to wake them for such small systems."""
+    x = right.copy()
+    n, m = x.shape
+    for i in range(n):
+        p = pivots[i]
+        if p != i:
+            for k in range(m):
+                x[i, k], x[p, k] = x[p, k], x[i, k]
+    for i in range(n):
+        for j in range(i):
+            factor = lu[i, j]
+            if factor != 0.0:
+                for k in range(m):
+                    x[i, k] -= factor * x[j, k]
+    for i in range(n - 1, -1, -1):
+        for j in range(i + 1, n):
+            factor = lu[i, j]
+            if factor != 0.0:
+                for k in range(m):
+                    x[i, k] -= factor * x[j, k]
+        for k in range(m):
+            x[i, k] /= lu[i, i]
+    return x
+
+
+@kernel
+def residual(A, x, right):
+    """right - A x."""
+    r = right.copy()
+    for i in range(A.shape[0]):
+        for j in range(A.shape[1]):
+            factor = A[i, j]
+            if factor != 0.0:
+                for k in range(x.shape[1]):
+                    r[i, k] -= factor * x[j, k]
+    return r
+
+
+@lru_cache(maxsize=256)
+def _reach(n: int, pattern: bytes) -> np.ndarray:
+    """Structural nonzeros of the inverse, as numbers; a turned pot asks for the same ones again and again."""
+    return reachable(np.frombuffer(pattern, dtype=bool).reshape(n, n).astype(float)).astype(float)
 
 
 def scattering_matrix(network: Network, edges: Sequence[str], resistances: Mapping[str, float]) -> tuple[tuple[str, ...], np.ndarray]:

@@ -11,17 +11,19 @@ Werner 2016, chapter 5; Karjalainen, Pakarinen: Wave digital simulation of a vac
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import Mapping
 
 import networkx as nx
 import numpy as np
 
-from circuits.circuit import Circuit, Element
+from circuits.circuit import EXPRESSION_TYPES, Card, Circuit, Element
 from circuits.devices import families
-from circuits.elements import Device
+from circuits.elements import Capacitor, Device, Inductor, Resistor
 from circuits.errors import CircuitError, RateError, TopologyError
+from circuits.expressions import Value, evaluate, names
 from circuits.reduce import reduce
+from circuits.waveforms import Waveform
 from wdf.adaptors import Adaptor, Ports, adapt, pair_voltage
 from wdf.diodes import stacked
 from wdf.network import Network, network
@@ -158,13 +160,27 @@ def derive(circuit: Circuit, sample_rate: float, *, rule: str = "trapezoidal", r
     return _derive(network(bound, *placed(bound)), float(sample_rate), rule, root)
 
 
-def turned(tree: Tree, circuit: Circuit) -> Tree:
+def turned(tree: Tree, circuit: Circuit, moved: Mapping[str, Value] | None = None) -> Tree:
     """The tree of the same circuit at other control positions: only adaptors between what changed and the root are made anew.
 
     If a position changes the structure (a part can't be adapted any more), the whole tree is derived again.
+
+    Parameters
+    ----------
+    tree : Tree
+    circuit : Circuit
+        At the new positions.
+    moved : mapping, optional
+        From `moved_leaves`: if the controls change nothing but these, nothing else is looked at.
     """
+    old = tree.network
+    if moved is not None:
+        values = circuit.values()
+        edges = {name: replace(old.edges[name], value=evaluate(value, values)) for name, value in moved.items()}
+        if all(edge.value != 0.0 and old.edges[name].value != 0.0 for name, edge in edges.items()):
+            return _readapted(tree, replace(old, edges={**old.edges, **edges}), {n for n, edge in edges.items() if edge.value != old.edges[n].value})
     bound = reduce(circuit).bound()
-    new, old = network(bound, *placed(bound)), tree.network
+    new = network(bound, *placed(bound))
     same = (new.edges.keys() == old.edges.keys() and new.groups == old.groups and new.sensed == old.sensed
             and all(new.edges[e].role == old.edges[e].role for e in new.edges) and len(new.relations) == len(old.relations)
             and [use.outputs for use in new.uses] == [use.outputs for use in old.uses])
@@ -174,13 +190,51 @@ def turned(tree: Tree, circuit: Circuit) -> Tree:
     for one, other in zip(new.relations, old.relations):
         if one != other:
             changed.update(edge for edge, _ in (*one.voltages, *one.currents, *other.voltages, *other.currents))
-    for (names, one), (_, other) in zip(new.coils, old.coils):
+    for (names_, one), (_, other) in zip(new.coils, old.coils):
         if not np.array_equal(one, other):
-            changed.update(names)
+            changed.update(names_)
+    return _readapted(tree, new, changed)
+
+
+def _readapted(tree: Tree, new: Network, changed: set[str]) -> Tree:
     found = _adapt_all(new, tree.structure, tree.sample_rate, tree.rule, {a.part.name: a for a in tree.adaptors}, changed)
     if isinstance(found, str):
         return _derive(new, tree.sample_rate, tree.rule, tree.root)
     return Tree(new, tree.structure, tree.sample_rate, tree.rule, tree.root, *found)
+
+
+def moved_leaves(tree: Tree, circuit: Circuit) -> dict[str, Value] | None:
+    """Resistors, capacitors and coils whose values follow controls, with their expressions; None if controls change anything else too."""
+    following = {control.name for control in circuit.controls}
+    count = -1
+    while count != len(following):
+        count = len(following)
+        following |= {name for name, value in circuit.parameters.items() if _names(value) & following}
+    net, moved = tree.network, {}
+    for element in reduce(circuit).elements:
+        read = {item.name: _names(getattr(element, item.name)) & following for item in fields(element)}
+        if not any(read.values()):
+            continue
+        sensed = any(s.edge == element.name for s in net.sensed)
+        if not isinstance(element, (Resistor, Capacitor, Inductor)) or any(read[name] for name in read if name != "value"):
+            return None
+        if sensed or net.coil_group(element.name) or element.name not in net.edges or net.edges[element.name].role == "open":
+            return None
+        moved[element.name] = element.value
+    return moved
+
+
+def _names(value) -> frozenset[str]:
+    """Parameters that a field of an element reads."""
+    if isinstance(value, Card):
+        return _names(value.values)
+    if isinstance(value, Waveform):
+        return _names(value.values)
+    if isinstance(value, Mapping):
+        return frozenset().union(*(_names(item) for item in value.values()))
+    if isinstance(value, tuple):
+        return frozenset().union(*(_names(item) for item in value))
+    return names(value) if isinstance(value, EXPRESSION_TYPES) else frozenset()
 
 
 def _derive(net: Network, sample_rate: float, rule: str, root: str) -> Tree:
