@@ -164,14 +164,14 @@ def _level(block: Block, at: int, pairs) -> float:
     return max(float(np.sqrt(np.mean(powers))), 1e-9)
 
 
-def with_bias(block: Block, at: int, pairs, *, seconds=(0.03,)) -> Block:
+def with_bias(block: Block, at: int, pairs, *, seconds=(0.02, 0.5)) -> Block:
     """A dynamic-bias path put before stage ``at``, nearly silent at the start."""
     level = _level(block, at, pairs)
     steep = max(abs(g) for g in block.stages[at].curve.gain)  # a shift counts by what it is to the curve behind
     small = 0.02 * min(level, 1.0 / steep)
     curve = TanhSum(weight=(small, -small), gain=(0.7 / level, 0.7 / level), shift=(0.8, -0.8))
     poles = tuple(pole_of(s, block.sample_rate) for s in seconds)
-    path = DynamicBias(curve, weight=(1.0,) * len(poles), pole=poles)
+    path = DynamicBias(curve, weight=(1.0,) + (0.3,) * (len(poles) - 1), pole=poles)
     return replace_stages(block, block.stages[:at] + (path,) + block.stages[at:])
 
 

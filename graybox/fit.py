@@ -23,7 +23,7 @@ from graybox.filters import Delay
 from graybox.optimise import Recording, Step, esr, levenberg_marquardt, normal_equations, render
 from graybox.parameters import free_mask, names, values
 from graybox.store import block_from_json, block_to_json, read_json, write_json
-from graybox.structures import LADDER, Material, fit_structure, free_numbers, polished
+from graybox.structures import LADDER, Material, finished, fit_structure, free_numbers, polished
 from graybox.swap import Seen, inputs_seen, merge_seen
 
 _log = logging.getLogger(__name__)
@@ -42,7 +42,7 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One structure that was tried: its free numbers, held-out ESR, CPU seconds and why it stopped."""
+    """One structure that was tried: its free numbers, held-out ESR (infinite if left out), CPU seconds, why it stopped."""
 
     structure: str
     numbers: int
@@ -68,7 +68,8 @@ class FitResult:
     stop : str
         Why the fit ended.
     held_out : float
-        ESR on the audio kept out of the descent (it chose the stopping point and the structure).
+        ESR on the audio kept out of the descent, before the last steps on all audio (it chose the stopping point and the
+        structure, so a fresh recording may show a little more).
     training : float
         ESR on the training audio.
     estimates : tuple of Estimate
@@ -99,7 +100,7 @@ class FitResult:
 def fit(what: str | Block, x, y, *, sample_rate: float, rng: np.random.Generator,
         positions: Sequence[Mapping[str, float]] | None = None, middle: tuple = (), controls: tuple = (),
         delay: bool = False, hold: float = 0.15, emphasis: float = 0.0, seconds: float = 180.0, margin: float = MARGIN,
-        check: bool = True, progress: Callable[[float, str], None] | None = None,
+        finish: bool = True, check: bool = True, progress: Callable[[float, str], None] | None = None,
         checkpoint: str | Path | None = None) -> FitResult:
     """Fit a block to one or several aligned pairs of recordings.
 
@@ -127,6 +128,8 @@ def fit(what: str | Block, x, y, *, sample_rate: float, rng: np.random.Generator
         CPU time of the process for all.
     margin : float
         See `MARGIN`.
+    finish : bool
+        End with eight steps on all audio. ``held_out`` is measured before them, so it stays honest.
     check : bool
         False leaves out the tests whether the pair belongs together (for a simulated target).
     progress : callable or None
@@ -167,6 +170,8 @@ def fit(what: str | Block, x, y, *, sample_rate: float, rng: np.random.Generator
         else:
             session.reach(what, emphasis)
             session.polish(what, emphasis)
+        if finish:
+            session.finish(emphasis)
     except KeyboardInterrupt:
         session.interrupted()
     return session.result(emphasis)
@@ -212,6 +217,7 @@ class _Session:
         self.current: tuple[str, Block] | None = None
         self.chosen, self.history, self.stop = "", (), "done"
         self.steps: list[Step] = []
+        self.held, self.last = None, None
         self.digest = _digest(material, asked)
         self.waiting: dict[str, Block] = {}
         if self.path is not None and self.path.exists():
@@ -225,7 +231,8 @@ class _Session:
             raise FitError(f"{self.path.name} belongs to a fit of other recordings or another structure",
                            mend="Choose another checkpoint file or remove this one.")
         try:
-            self.tried = [Attempt(**entry) for entry in data["tried"]]
+            self.tried = [Attempt(**(e | {"held_out": np.inf if e["held_out"] is None else e["held_out"]}))
+                          for e in data["tried"]]
             self.fitted = {name: block_from_json(entry) for name, entry in data["fitted"].items()}
             if data["current"] is not None:
                 self.waiting[data["current"]["structure"]] = block_from_json(data["current"]["block"])
@@ -239,8 +246,8 @@ class _Session:
         current = None
         if self.current is not None:
             current = {"structure": self.current[0], "block": block_to_json(self.current[1])}
-        tried = [{"structure": t.structure, "numbers": t.numbers, "held_out": t.held_out, "seconds": t.seconds,
-                  "stop": t.stop} for t in self.tried]
+        tried = [{"structure": t.structure, "numbers": t.numbers, "seconds": t.seconds, "stop": t.stop,
+                  "held_out": t.held_out if np.isfinite(t.held_out) else None} for t in self.tried]
         write_json({"format": CHECKPOINT, "version": CHECKPOINT_VERSION, "digest": self.digest, "tried": tried,
                     "fitted": {name: block_to_json(block) for name, block in self.fitted.items()}, "current": current},
                    self.path)
@@ -308,6 +315,16 @@ class _Session:
         if descent.held_out <= before:
             self._finish(name, descent, began)
 
+    def finish(self, emphasis):
+        """Last steps on all audio; the held-out error keeps the value from before them."""
+        block = self.fitted[self.chosen]
+        self.held = esr(block, self.material.hold)
+        self.say(f"{self.chosen}: last steps, held-out audio included")
+        try:
+            self.last = finished(block, self.material, seconds=max(self.left, 0.1 * self.seconds), emphasis=emphasis).block
+        except KeyboardInterrupt:
+            self.interrupted()
+
     def climb(self, emphasis, margin):
         """Try the ladder from simple to rich and choose."""
         ladder = [n for n in LADDER if not self.material.middle or n in ("wh", "wh-bias", "lnlnl", "lnlnl-bias")]
@@ -345,9 +362,9 @@ class _Session:
         self.save(force=True)
 
     def result(self, emphasis) -> FitResult:
-        block = self.fitted[self.chosen]
+        block = self.fitted[self.chosen] if self.last is None else self.last
         train, hold = self.material.train, self.material.hold
-        held, training = esr(block, hold), esr(block, train)
+        held, training = esr(block, hold) if self.held is None else self.held, esr(block, train)
         seen = merge_seen([inputs_seen(block, r.x, r.positions) for r in train])
         notes = {"structure": self.chosen, "held_out_esr": held, "training_esr": training, "seed": self.seed,
                  "recordings": len(train), "stop": self.stop}

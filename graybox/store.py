@@ -23,13 +23,14 @@ from graybox.dynamics import DynamicBias, EnvelopeGain
 from graybox.filters import Bank, Cascade, Delay, Fir, Gain, Offset
 from graybox.linear import LinearCircuit, ToneStack
 from graybox.net import MemoryNet, Net
+from graybox.recursive import CubicResonator, DiodeClipper
 from graybox.swap import Seen
 
 FORMAT, VERSION = "ampwright-block", 1
 LARGEST = 16 * 2**20  # bytes
 DEEPEST = 12  # nested branches
 STAGES = {kind.kind: kind for kind in (Gain, Offset, Cascade, Bank, Fir, Delay, Static, Parallel, DynamicBias, EnvelopeGain,
-                                       LinearCircuit, MemoryNet)}
+                                       LinearCircuit, MemoryNet, DiodeClipper, CubicResonator)}
 CURVES = {kind.kind: kind for kind in (Tanh, TanhSum, SoftClip, Polynomial, Rational, Spline, MonotoneSpline, DiodePair,
                                        Table, Net)}
 NETWORKS = {kind.kind: kind for kind in (ToneStack,)}

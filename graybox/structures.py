@@ -24,6 +24,7 @@ from graybox.partition import fit_partitioned
 LADDER = ("hammerstein", "wiener", "wh-poles", "wh", "wh-bias", "lnlnl", "lnlnl-bias")
 GROWS_FROM = {"wh-bias": "wh", "lnlnl": "wh-bias", "lnlnl-bias": "lnlnl", "wiener": "wh"}
 SHORT = 90_000  # samples of the first, short descents (all recordings together)
+LEAST = 60_000  # samples of one stretch while the structure grows, if there are enough
 GROWTH = 350_000  # samples of the descents while the structure grows
 
 
@@ -44,17 +45,29 @@ def free_numbers(block: Block) -> int:
 
 
 def stretches(recordings, samples: int, rng: np.random.Generator) -> tuple[Recording, ...]:
-    """A part of each recording, ``samples`` in all; where it begins is drawn."""
-    each = max(samples // len(recordings), 6000)
-    found = []
+    """About ``samples`` of audio: from few recordings, long enough for slow states, but from every control position.
+
+    Which recordings and where a stretch begins is drawn; stretches whose target is nearly silent are left out.
+    """
+    by_position: dict[tuple, list[Recording]] = {}
     for r in recordings:
+        by_position.setdefault(tuple(sorted(r.positions.items())), []).append(r)
+    queues = [[group[i] for i in rng.permutation(len(group))] for group in by_position.values()]
+    count = max(min(len(recordings), samples // LEAST), len(queues))
+    picked = []
+    while len(picked) < count:
+        for queue in queues:
+            if queue and len(picked) < count:
+                picked.append(queue.pop())
+    each = max(samples // count, 6000)
+    found = []
+    for r in picked:
         if len(r.x) <= each:
             found.append(r)
             continue
-        # the draw leaves out stretches that are nearly silent in the target
-        power = np.convolve(r.y**2, np.ones(each), "valid")
-        loud = np.flatnonzero(power >= 0.5 * power.max())
-        at = int(rng.choice(loud))
+        total = np.concatenate([[0.0], np.cumsum(r.y**2)])
+        power = total[each:] - total[:-each]
+        at = int(rng.choice(np.flatnonzero(power >= 0.5 * power.max())))
         found.append(Recording(r.x[at:at + each], r.y[at:at + each], r.positions, min(2000, each // 3)))
     return tuple(found)
 
@@ -127,3 +140,13 @@ def polished(block: Block, material: Material, *, seconds: float, emphasis: floa
     """Descent on all training audio, from a block that was fitted on a part."""
     return levenberg_marquardt(block, material.train, material.hold, iterations=iterations, tolerance=1e-3, patience=6,
                                seconds=seconds, emphasis=emphasis, balanced=len(material.train) > 1, on_step=on_step)
+
+
+def finished(block: Block, material: Material, *, seconds: float, emphasis: float = 0.0, iterations: int = 8) -> Descent:
+    """A few last steps on all audio, the held-out part included: too few to change what was learned, and no audio idle."""
+    whole = []
+    for train, hold in zip(material.train, material.hold):
+        x, y = (np.concatenate([a, b[hold.skip:]]) for a, b in ((train.x, hold.x), (train.y, hold.y)))
+        whole.append(Recording(x, y, train.positions, train.skip))
+    return levenberg_marquardt(block, whole, iterations=iterations, tolerance=1e-3, seconds=seconds, emphasis=emphasis,
+                               balanced=len(whole) > 1)

@@ -16,6 +16,7 @@ from graybox.filters import Bank, Cascade, Delay, Fir, Gain, Offset, bank_at
 from graybox.linear import LinearCircuit, ToneStack
 from graybox.net import MemoryNet, Net, tanh_net
 from graybox.optimise import Recording, normal_equations, render, squared_error
+from graybox.recursive import CubicResonator, DiodeClipper
 from graybox.parameters import bounds, free_mask, from_free, names, to_free, values, with_values
 
 RATE = 44100.0
@@ -44,6 +45,8 @@ STAGES = {kind: Static(curve) for kind, curve in CURVES.items()} | {
     "dynamic-bias": DynamicBias(BEND, (1.0, -0.5), (0.99, 0.9), fixed=()),
     "envelope-gain": EnvelopeGain(0.7, 0.99),
     "linear-circuit": LinearCircuit(ToneStack(), RATE, (("bass", 0.3), ("middle", 0.6), ("treble", 0.8))),
+    "diode-clipper": DiodeClipper(1e-4, 2.0, 3e-4, RATE, 0.045, 0.5, fixed=()),
+    "cubic-resonator": CubicResonator((0.1, 0.2, 0.05), (1.2, -0.7), (-0.02, 0.01, 0.005, -0.01), (0.02, -0.01), 0.01),
     "memory-net": MemoryNet((0.8, 0.2, -0.1, -0.5, 0.3, 0.1), (0.3, -0.4), (0.1, -0.2), (0.7, 0.5), 3, 0.1),
     "parallel": Parallel(((Static(Tanh(1.5)), BANK, Delay(0.2)), (), (Fir((0.3, -0.1)),))),
 }

@@ -1,0 +1,57 @@
+"""One amplifier model with a white-box tone stack between learned stages, fitted to three knob settings at once.
+
+Run: OMP_NUM_THREADS=1 python tests/benchmarks/graybox_tone.py [DATA] [STRUCTURE] [SECONDS]
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+
+import numpy as np
+
+from graybox_data import audio
+from circuits.controls import Control
+from graybox.fit import fit
+from graybox.linear import LinearCircuit, ToneStack
+from graybox.optimise import Recording, esr
+from graybox.structures import free_numbers
+
+SETTINGS = {"bass0-middle0-treble10": (0.0, 0.0, 10.0), "bass10-middle0-treble0": (10.0, 0.0, 0.0),
+            "bass3-middle7-treble1": (3.0, 7.0, 1.0)}
+
+
+def clips(which):
+    xs, ys, places, rate = [], [], [], 0.0
+    for c in which:
+        x, rate = audio(f"marshall-jvm410h/clip{c}-input.flac")
+        for name, (bass, middle, treble) in SETTINGS.items():
+            xs.append(x)
+            ys.append(audio(f"marshall-jvm410h/clip{c}-{name}.flac")[0])
+            places.append(dict(bass=bass, middle=middle, treble=treble))
+    return xs, ys, places, rate
+
+
+def main() -> None:
+    structure = sys.argv[2] if len(sys.argv) > 2 else "lnlnl-bias"
+    seconds = float(sys.argv[3]) if len(sys.argv) > 3 else 400.0
+    xs, ys, places, rate = clips((1, 2, 3, 4, 5))
+    # potentiometers as on the amplifier's schematic; what else is in the stack is fitted
+    stack = ToneStack(treble=220e3, bass=1e6, middle=22e3, slope=33e3, c1=470e-12, c2=22e-9, c3=22e-9, bass_bend=2.0,
+                      fixed=("treble", "bass", "middle"))
+    knobs = tuple(Control(name, 0.0, 10.0, 5.0) for name in ToneStack.CONTROLS)
+    began = time.process_time()
+    result = fit(structure, xs, ys, positions=places, middle=(LinearCircuit(stack, rate),), controls=knobs, sample_rate=rate,
+                 rng=np.random.default_rng(0), seconds=seconds)
+    print(f"{result.structure}, {free_numbers(result.block)} free numbers, {time.process_time() - began:.0f} CPU-s, "
+          f"held-out ESR {result.held_out:.4f}, training {result.training:.4f}; {result.stop}")
+    test_x, test_y, test_places, _ = clips((7,))
+    for name, x, y, place in zip(SETTINGS, test_x, test_y, test_places):
+        print(f"  clip 7 at {name}: ESR {esr(result.block, [Recording(x, y, place, 2000)]):.4f}")
+    for estimate in result.estimates:
+        if ".network." in estimate.name:
+            print(f"  {estimate.name.split('.')[-1]:>12} {estimate.value:.4g} +- {estimate.half_width:.2g}")
+
+
+if __name__ == "__main__":
+    main()
