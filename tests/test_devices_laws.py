@@ -24,6 +24,7 @@ PARTS = {
     "charged": ("d", "ab", {"is": 2.52e-9, "n": 1.752, "cjo": 4e-12, "m": 0.4, "tt": 20e-9, "vj": 0.6, "bv": 75.0, "ikf": 0.05}),
     "idealised": ("d", "ab", {"ron": 10.0, "roff": 1e6, "vfwd": 0.6, "vrev": 4.0, "epsilon": 0.3, "revepsilon": 0.1}),
     "bjt": ("npn", "cbe", SILICON),
+    "ebers moll": ("npn", "cbe", {"is": 5e-15, "bf": 500.0, "br": 4.0}),
     "germanium": ("npn", "cbe", GUMMEL),
     "pnp": ("pnp", "cbe", GUMMEL),
     "static germanium": ("npn", "cbe", {k: v for k, v in GUMMEL.items() if k not in ("cjc", "cje", "tf", "tr")}),
@@ -96,7 +97,7 @@ def test_codes_are_consecutive():
     assert {placed.law.name for name in PARTS for placed in laws(name)} == set(LAWS)
 
 
-@pytest.mark.parametrize("name", ["diode", "zener", "recombining", "charged", "idealised", "bjt", "germanium", "pnp", "jfet",
+@pytest.mark.parametrize("name", ["diode", "zener", "recombining", "charged", "idealised", "bjt", "ebers moll", "germanium", "pnp", "jfet",
                                   "jfet charged", "mosfet",
                                   "mosfet tied", "vdmos", "vdmos sharp", "triode", "pentode", "rectifier", "switch", "switch opening", "ldr"])
 def test_passive(name):
@@ -166,13 +167,23 @@ def test_base_resistance_is_plain_unless_it_can_fall():
     for values in ({"rb": 10.0}, {"rb": 10.0, "irb": 1e-6}, {"rb": 1.0, "rbm": 1.0, "irb": 1e-6}):
         placed = part("npn", "cbe", **values)
         assert len(placed.laws) == 1 and placed.elements[0].value == values["rb"]
-    assert [placed.law.name for placed in part("npn", "cbe", rb=10.0, rbm=1.0).laws] == ["bjt", "bjt_base"]
+    assert [placed.law.name for placed in part("npn", "cbe", rb=10.0, rbm=1.0, vaf=50.0).laws] == ["bjt", "bjt_base"]
 
 
 def test_idealised_diode_of_ltspice():
     law = part("d", "ab", ron=10.0, roff=1e6, vfwd=0.6, vrev=4.0, rrev=20.0).laws[0]
     for v, i in ((0.5, 0.5e-6), (1.6, 1.6e-6 + 0.9995 * (0.1 - 1e-6)), (-3.0, -3e-6), (-5.0, -5e-6 - 0.9995 * (0.05 - 1e-6))):
         assert rows(law.law, (v,), law.constants)[0][0] == pytest.approx(i, rel=1e-9)
+
+
+def test_ebers_moll_is_gummel_poon_without_its_extras():
+    """The same currents and slopes, to rounding, as the full law with those parameters absent."""
+    simple = laws("ebers moll")[0]
+    full = part("npn", "cbe", **{"is": 5e-15, "bf": 500.0, "br": 4.0, "vaf": 1e300}).laws[0]
+    assert (simple.law.name, full.law.name) == ("ebers_moll", "bjt")
+    for v in ((0.6, -3.0), (0.65, 0.55), (-2.0, 0.6), (0.0, 0.0), (0.7, 0.7)):
+        for a, b in zip(rows(simple.law, v, simple.constants), rows(full.law, v, full.constants)):
+            assert np.allclose(a, b, rtol=1e-12, atol=1e-28)
 
 
 def test_area_and_parallel():

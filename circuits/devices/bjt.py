@@ -88,11 +88,12 @@ def transport(v_be, v_bc, p):
     else:
         root = 1e-3
     q_b = 0.5 * q1 * (1.0 + root)
+    inverse = 1.0 / q_b
     dq_e = q1 * (q_b * p.inverse_var * slope + half_f)
     dq_c = q1 * (q_b * p.inverse_vaf * slope + half_r)
-    i_t = (i_f - i_r) / q_b
-    dt_e = (g_f - i_t * dq_e) / q_b
-    dt_c = (-g_r - i_t * dq_c) / q_b
+    i_t = (i_f - i_r) * inverse
+    dt_e = (g_f - i_t * dq_e) * inverse
+    dt_c = (-g_r - i_t * dq_c) * inverse
     i_b = i_f * p.inverse_bf + i_r * p.inverse_br
     g_be = g_f * p.inverse_bf
     i_bc = i_r * p.inverse_br
@@ -107,6 +108,25 @@ def transport(v_be, v_bc, p):
         i_bc += leak
         g_bc += g
     return i_f, g_f, i_r, g_r, q_b, dq_e, dq_c, i_t - i_bc, i_b, dt_e, dt_c - g_bc, g_be, g_bc
+
+
+class EbersMollConstants(NamedTuple):
+    """Constants of a transistor without Early effect, high injection or leakage."""
+
+    saturation: float
+    scale_f: float
+    scale_r: float
+    inverse_bf: float
+    inverse_br: float
+
+
+@kernel(bare=True)
+def ebers_moll(v_be, v_bc, p):
+    """(i_c, i_b, di_c/dv_be, di_c/dv_bc, di_b/dv_be, di_b/dv_bc): what is left of Gummel and Poon when only IS, BF, BR, NF, NR are given."""
+    i_f, g_f = junction_current(v_be, p.saturation, p.scale_f)
+    i_r, g_r = junction_current(v_bc, p.saturation, p.scale_r)
+    i_bc, g_bc = i_r * p.inverse_br, g_r * p.inverse_br
+    return i_f - i_r - i_bc, i_f * p.inverse_bf + i_bc, g_f, -g_r - g_bc, g_f * p.inverse_bf, g_bc
 
 
 @kernel(bare=True)
@@ -206,6 +226,7 @@ def bjt_base(v_be, v_bc, v_bb, p):
 
 
 BJT = Law("bjt", 4, ("v_be", "v_bc"), ("i_c", "i_b"), (), BjtConstants, bjt)
+EBERS_MOLL = Law("ebers_moll", 24, ("v_be", "v_bc"), ("i_c", "i_b"), (), EbersMollConstants, ebers_moll)
 BJT_CHARGE = Law("bjt_charge", 5, ("v_be", "v_bc"), ("i_c", "i_b"), ("q_be", "q_bc"), BjtConstants, bjt_charge)
 BJT_BASE = Law("bjt_base", 22, ("v_be", "v_bc", "v_bb"), ("i_bb",), (), BaseConstants, bjt_base)
 
@@ -302,7 +323,10 @@ def place(device: Device, values: dict[str, float], instance: dict[str, float], 
     be, bc, ce = pair(b, e), pair(b, c), pair(c, e)
     stored = p.cje > 0.0 or p.cjc > 0.0 or p.tf > 0.0 or p.tr > 0.0
     limits = (Limit(1, p.scale_f, critical_voltage(p.scale_f, p.saturation)), Limit(1, p.scale_r, critical_voltage(p.scale_r, p.saturation)))
-    laws = [Placed(name, BJT_CHARGE if stored else BJT, p, (be, bc), (ce, be), (be, bc) if stored else (), limits)]
+    law, constants = (BJT_CHARGE if stored else BJT), p
+    if not stored and not any((p.inverse_vaf, p.inverse_var, p.inverse_ikf, p.inverse_ikr, p.leak_e, p.leak_c)):
+        law, constants = EBERS_MOLL, EbersMollConstants(p.saturation, p.scale_f, p.scale_r, p.inverse_bf, p.inverse_br)
+    laws = [Placed(name, law, constants, (be, bc), (ce, be), (be, bc) if stored else (), limits)]
     if crowded:
         base_constants = BaseConstants(*p[:13], least / scale_up, (values["rb"] - least) / scale_up, values["irb"] * scale_up)
         across = pair(base, b)

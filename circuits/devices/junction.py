@@ -88,12 +88,13 @@ def depletion(capacitance: float, potential: float, grading: float, corner: floa
 @kernel(bare=True)
 def exponential_current(v, saturation, scale):
     """Current and slope of an ideal junction without the cubic tail: the bulk junctions of SPICE's MOSFETs."""
-    x = v / scale
+    inverse = 1.0 / scale  # a kernel emitted for one circuit keeps it out of the sample loop
+    x = v * inverse
     if x > EXPONENT_LIMIT:
         e = saturation * math.exp(EXPONENT_LIMIT)
-        return e * (1.0 + x - EXPONENT_LIMIT) - saturation, e / scale
-    e = math.expm1(x)
-    return saturation * e, saturation * (e + 1.0) / scale
+        return e * (1.0 + x - EXPONENT_LIMIT) - saturation, e * inverse
+    e = saturation * math.exp(x)  # exp(x) - 1 as SPICE has it: near zero the current is exact to 1e-16 of the saturation current
+    return e - saturation, e * inverse
 
 
 @kernel(bare=True)

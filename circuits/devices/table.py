@@ -5,7 +5,8 @@ Code 0 is kept for behavioural tapes, which are evaluated elsewhere. Constants o
 
 from __future__ import annotations
 
-from circuits.devices.bjt import BJT, BJT_BASE, BJT_CHARGE, BaseConstants, BjtConstants, bjt, bjt_base, bjt_charge
+from circuits.devices.bjt import (BJT, BJT_BASE, BJT_CHARGE, EBERS_MOLL, BaseConstants, BjtConstants, EbersMollConstants, bjt, bjt_base,
+                                  bjt_charge, ebers_moll)
 from circuits.devices.core import CORE, CoreConstants, core
 from circuits.devices.diode import (DEPLETION, DIODE, DIODE_CHARGE, DIODE_LINEAR, DepletionConstants, DiodeConstants, LinearConstants,
                                     depletion_only, diode, diode_charge, diode_linear)
@@ -27,7 +28,7 @@ from circuits.kernels.jit import kernel
 LAWS: dict[str, Law] = {law.name: law for law in (
     DIODE, DIODE_CHARGE, DEPLETION, BJT, BJT_CHARGE, TRIODE, TRIODE_DEMPWOLF, PENTODE, JFET, JFET_CHARGE, MOSFET, MOSFET_TIED, VDMOS, RECTIFIER,
     OPAMP, SWITCH, LDR, LDR_SLOW, CORE, OTA, HYSTERESIS,
-    BJT_BASE, DIODE_LINEAR)}
+    BJT_BASE, DIODE_LINEAR, EBERS_MOLL)}
 
 
 @kernel(bare=True)
@@ -104,3 +105,5 @@ def evaluate(code, c, k, x, y, J):
         spread(bjt_base(x[0], x[1], x[2], constants_at(BaseConstants, c, k)), 1, 3, y, J)
     elif code == 23:
         spread(diode_linear(x[0], constants_at(LinearConstants, c, k)), 1, 1, y, J)
+    elif code == 24:
+        spread(ebers_moll(x[0], x[1], constants_at(EbersMollConstants, c, k)), 2, 2, y, J)
