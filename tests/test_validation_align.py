@@ -1,15 +1,19 @@
 """Latency, polarity, gain, offset and drift put in are found again, and strangers are refused."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
+from scipy.signal import lfilter
 
 from circuits.errors import SignalError
 from validation.align import Alignment, advance, align, apply
-from validation.audio import resample
+from validation.audio import read_audio, resample
 from validation.signals import shipped_phrase, sine
 from validation.waveform_metrics import esr
 
 RATE = 48000.0
+DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 GUITAR = shipped_phrase("chords").samples[:240000]
 
 
@@ -56,6 +60,24 @@ def test_latency_through_distortion(drive):
     estimate = np.tanh(drive * advance(GUITAR, -37.4))
     found = align(np.tanh(1.3 * drive * GUITAR), estimate, RATE)
     assert found.latency == pytest.approx(37.4, abs=0.05)
+
+
+@pytest.mark.parametrize("pole", [0.5, 0.9, -0.7])
+def test_another_tone_setting_is_no_latency(pole):
+    """A one-pole filter makes a tone darker or brighter; the sound arrives when it did, to a few samples.
+
+    Its low partials are late by pole / (1 - pole) samples, 9 for the darkest: there plain correlation is at its best.
+    """
+    estimate = lfilter([1.0 - pole], [1.0, -pole], np.tanh(5.0 * np.roll(GUITAR, 70)))
+    found = align(np.tanh(5.0 * GUITAR), estimate, RATE)
+    assert abs(found.latency - 70.0) < 4.5 and found.polarity == 1 and found.coherence > 0.9
+
+
+@pytest.mark.skipif(not DATA.is_dir(), reason="the measured recordings are not on this machine; their twin is test_another_tone_setting_is_no_latency")
+@pytest.mark.parametrize("clip", ["clip1", "clip3", "clip4"])
+def test_tone_settings_of_a_real_amplifier_are_in_step(clip):
+    bright, warm = (read_audio(DATA / "marshall-jvm410h" / f"{clip}-{setting}.flac") for setting in ("bass0-middle0-treble10", "bass3-middle7-treble1"))
+    assert abs(align(bright.samples, warm.samples, bright.sample_rate).latency) < 6.0
 
 
 @pytest.mark.parametrize("noise", [0.3, 1.0, 1.7])

@@ -30,6 +30,8 @@ from validation.waveform_metrics import check_pair, esr
 MODES = ("none", "latency", "latency+gain")
 LEAST_COHERENCE = 0.2  # unrelated takes of the shipped phrases reach 0.06, a clean and a fuzzed rendering of one take over 0.5
 _HALF = 256  # taps on each side of the fractional delay: flat to 0.96 of half the rate, -140 dB beyond
+_CLEAR = 10.0  # peak of the phase transform over its root mean square; unrelated signals reach 6
+_CLIMB = 2  # samples: what distortion moves the arrival at most
 _LEAST_FRACTION = 1e-4  # samples; less is rounding, or the difference of the two, and no latency
 _STRETCH = 1 << 19  # samples of the loudest stretch in which the whole-sample latency is searched
 
@@ -153,7 +155,11 @@ def _loudest(target: np.ndarray) -> slice:
 
 
 def _whole_latency(target: np.ndarray, estimate: np.ndarray, limit: int) -> int:
-    """Whole-sample latency: the peak of the phase transform, if the plain correlation there is as good as anywhere."""
+    """Whole-sample latency by the phase transform, or by plain correlation where that has no clear peak.
+
+    Whitened, the correlation shows when the sound arrives; plain, it shows where the strongest partials fit best, which for two
+    different tone settings of one amplifier can be a millisecond away. Tones without much bandwidth have no clear arrival.
+    """
     size = next_fast_len(len(target) + limit + 1, real=True)
     cross = rfft(estimate - estimate.mean(), size) * np.conj(rfft(target - target.mean(), size))
     magnitude = np.abs(cross)
@@ -162,18 +168,23 @@ def _whole_latency(target: np.ndarray, estimate: np.ndarray, limit: int) -> int:
     phat[strong] = cross[strong] / magnitude[strong]
     plain, white = irfft(cross, size), irfft(phat, size)
     lags = np.concatenate([np.arange(limit + 1), np.arange(-limit, 0)])
-    plain, white = plain[lags], white[lags]
-    best = max(plain.max(), 0.98 * -plain.min())  # half a period and upside down is as good for a sine: upright wins
-    good = np.flatnonzero(np.maximum(plain, 0.98 * -plain) >= 0.98 * best)
-    peak = good[np.argmax(np.abs(white[good]))]
-    nearest = good[np.argmin(np.abs(lags[good]))]
-    if np.abs(white[peak]) < 1.5 * np.abs(white[nearest]):
-        peak = nearest  # a periodic signal: the smallest of its equal latencies
-    # climb to the local maximum of the plain correlation
+    plain, white = plain[lags], np.abs(white[lags])
+    first = int(np.argmax(white))
+    furthest = limit
+    if white[first] > _CLEAR * np.sqrt(np.mean(white**2)):
+        furthest = _CLIMB
+    else:
+        best = max(plain.max(), 0.98 * -plain.min())  # half a period and upside down is as good for a sine: upright wins
+        good = np.flatnonzero(np.maximum(plain, 0.98 * -plain) >= 0.98 * best)
+        first = good[np.argmin(np.abs(lags[good]))]  # a periodic signal: the smallest of its equal latencies
+    # climb towards the local maximum of the plain correlation, where the error is least
     height = dict(zip(lags.tolist(), np.abs(plain).tolist()))
-    lag = int(lags[peak])
+    start = lag = int(lags[first])
     while max(height.get(lag - 1, 0.0), height.get(lag + 1, 0.0)) > height[lag]:
-        lag += 1 if height.get(lag + 1, 0.0) > height.get(lag - 1, 0.0) else -1
+        further = lag + (1 if height.get(lag + 1, 0.0) > height.get(lag - 1, 0.0) else -1)
+        if abs(further - start) > furthest:
+            return start  # no maximum nearby: the two are filtered differently, and the arrival stands
+        lag = further
     return lag
 
 
@@ -309,7 +320,7 @@ def align(target, estimate, sample_rate: float, *, max_latency: float = 0.5) -> 
     finer = advance(estimate, latency + fraction)
     shifted = moved
     whole_error, finer_error = (esr(target[inner], _fitted(target, part, inner)[inner]) for part in (moved, finer))
-    if abs(fraction) > _LEAST_FRACTION and finer_error < 0.99 * whole_error:  # only where it brings the two closer by a hundredth
+    if _LEAST_FRACTION < abs(fraction) < 1.0 and finer_error < 0.99 * whole_error:  # only to a maximum, and if it brings the two closer by a hundredth
         latency, shifted = latency + fraction, finer
     gain, dc = _affine(target[inner], shifted[inner])
     if gain == 0.0:
