@@ -8,7 +8,7 @@ from difflib import get_close_matches
 
 from circuits.circuit import EXPRESSION_TYPES, GROUND, Circuit, Element
 from circuits.elements import (BehaviouralCurrent, BehaviouralVoltage, Coupling, CurrentControlledCurrent, CurrentControlledVoltage, Device,
-                               Inductor, Resistor, VoltageSource)
+                               Inductor, Resistor, VoltageControlledCurrent, VoltageControlledVoltage, VoltageSource)
 from circuits.errors import CircuitError, NetlistError, Place
 from circuits.expressions import Call, Current, Expression, Value, Voltage, evaluate, leaves, transform
 from netlists.adevices import special
@@ -25,6 +25,7 @@ from netlists.statements import Condition, Global, Options, Part
 
 _MAKERS = {"r": resistor, "c": capacitor, "l": inductor, "k": coupling, "v": source, "i": source, "e": controlled, "g": controlled,
            "f": controlled, "h": controlled, "b": behavioural, "d": device, "q": device, "j": device, "m": device, "s": device, "w": current_switch, "a": special}
+FREE_WINDING = 1e9  # ohms
 _CONDITION = re.compile(r"v\s*\(\s*([^\s()=,]+(?:\([^\s()]*\))?)\s*\)\s*=?\s*", re.IGNORECASE)
 _SENSED = (BehaviouralVoltage, BehaviouralCurrent)
 
@@ -50,6 +51,7 @@ def build(deck: Deck, top: Scope, wishes: Wishes, title: str, path: str) -> Circ
     _settle_nodes(assembly, nodes)
     _sense_currents(assembly)
     _check_couplings(assembly)
+    _tie_windings(assembly)
     outputs = choose_outputs(assembly, wishes, lambda name: _flat(name, nodes, deck))
     values = _evaluate(deck)
     controls = build_controls(top, wishes, values)
@@ -217,6 +219,33 @@ def _wind_cores(assembly: Assembly) -> None:
             del elements[name]
         elements[first.name] = replace(first, nodes=nodes, card=replace(first.card, values=values))
         assembly.notes.say(f"{', '.join(coupling.inductors)} are windings of one core, perfectly coupled", coupling.place)
+
+
+def _tie_windings(assembly: Assembly) -> None:
+    """A winding that only magnetism connects gets a resistor to ground: no current can flow through it, and the potential is settled."""
+    roots: dict[str, str] = {GROUND: GROUND}
+
+    def find(node: str) -> str:
+        while roots.setdefault(node, node) != node:
+            roots[node] = roots[roots[node]]
+            node = roots[node]
+        return node
+
+    elements = list(assembly.elements.values())
+    for element in elements:
+        nodes = element.nodes[:2] if isinstance(element, (VoltageControlledVoltage, VoltageControlledCurrent)) else element.nodes
+        for node in nodes[1:]:
+            roots[find(node)] = find(nodes[0])
+    inductors = {element.name: element for element in elements if isinstance(element, Inductor)}
+    tied: dict[str, str] = {}
+    for coupling in elements:
+        if isinstance(coupling, Coupling):
+            islands = {find(inductors[name].nodes[0]): inductors[name].nodes[1] for name in coupling.inductors}
+            if len(islands) > 1:
+                tied.update({island: node for island, node in islands.items() if island != find(GROUND)})
+    for number, node in enumerate(tied.values(), 1):
+        assembly.notes.say(f"the winding at {node} has no connection to ground; {FREE_WINDING:g} ohms to ground settle its potential and change nothing else")
+        assembly.add(Resistor(f"r#float{number}", (node, GROUND), FREE_WINDING))
 
 
 def _evaluate(deck: Deck) -> dict[str, float]:

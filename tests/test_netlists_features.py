@@ -151,6 +151,7 @@ FEATURES = [
     ("K", "L1 in 0 1m\nL2 x 0 4m\nRx x 0 1k\nK1 L1 L2 0.99", {"k1.coefficient": 0.99, "k1.inductors": ("l1", "l2")}, "34 circuits"),
     ("K = 1", "L1 in 0 1m\nL2 x 0 4m\nRx x 0 1k\nK1 L1 L2 1", {"k1.coefficient": 1}, "28 files couple perfectly"),
     ("K with three coils", "L1 in 0 1m\nL2 x 0 4m\nL3 y 0 4m\nRx x 0 1k\nRy y 0 1k\nKall L1 L2 L3 .999", {"kall.inductors": ("l1", "l2", "l3")}, "26 files"),
+    ("floating secondary", "L1 in 0 1m\nL2 x y 4m\nRx x y 8\nK1 L1 L2 .99", {"r#float1.value": 1e9, "note": "has no connection to ground", "v(x)": 0}, "only magnetism connects it; LTspice plays it"),
     ("K inside a subcircuit", "X1 in x t\nRx x 0 1k\n.subckt t a b\nL1 a 0 1\nL2 b 0 1\nK1 L1 L2 1\n.ends", {"x1.k1.inductors": ("x1.l1", "x1.l2")}, "names of the instance"),
     ("saturating core", "L1 in 0 Hc=16 Bs=.44 Br=.1 A=1e-4 Lm=.1 Lg=0 N=100", {"l1.card.kind": "core", "l1.card.values.n": 100, "note": "middle of the loop"}, "Chan's model: 10 drawings"),
     ("windings of one core", "L1 in 0 Hc=16 Bs=.44 Br=.1 A=1e-4 Lm=.1 Lg=0 N=100\nL2 x 0 Hc=16 Bs=.44 Br=.1 A=1e-4 Lm=.1 Lg=0 N=20\nRx x 0 1k\nK1 L1 L2 1",
