@@ -6,13 +6,14 @@ from circuits.elements import BehaviouralCurrent, BehaviouralVoltage, CurrentSou
 from circuits.expressions import Call, Value
 from circuits.waveforms import Waveform
 from netlists.assembly import Assembly, Fields, expression, is_constant
+from netlists.expression import linear_table
 from netlists.passives import parallel_extras, series_resistance
 from netlists.words import Word, plain, words
 
 _SHAPES = {"sin": "sin", "sine": "sin", "pulse": "pulse", "pwl": "pwl", "exp": "exp", "sffm": "sffm"}
 _MOST = {"sin": 6, "pulse": 8, "exp": 6, "sffm": 5}
 _SILENT = ("trnoise", "trrandom", "random", "noise", "am", "external")
-_KEYWORDS = frozenset((*_SHAPES, *_SILENT, "dc", "ac", "distof1", "distof2", "portnum", "r", "load"))
+_KEYWORDS = frozenset((*_SHAPES, *_SILENT, "dc", "ac", "distof1", "distof2", "portnum", "r", "load", "tbl", "table"))
 
 
 def source(assembly: Assembly, fields: Fields) -> None:
@@ -52,6 +53,12 @@ def source(assembly: Assembly, fields: Fields) -> None:
             while found and not _is_keyword(found[0]):
                 numbers.append(_point(fields, found.pop(0), shape, numbers))
             _check(fields, shape, numbers, word)
+        elif key in ("tbl", "table") and not is_voltage:  # LTspice: a current that depends on the source's own voltage
+            while found and not _is_keyword(found[0]):
+                numbers.append(expression(fields.word_value(found.pop(0))))
+            if len(numbers) < 2 or len(numbers) % 2:
+                fields.fail(f"has {len(numbers)} numbers in its {word.text}", "Give pairs of voltage and current.", word.span.place())
+            dc, numbers = linear_table(fields.scope.voltage_between(nodes), list(zip(numbers[0::2], numbers[1::2])), word.span.place()), []
         elif key in _SILENT:
             while found and not _is_keyword(found[0]):
                 found.pop(0)

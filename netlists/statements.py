@@ -229,6 +229,9 @@ def _model(keyword: str, tail: Span, line: Line) -> Model:
 
 def _parameters(keyword: str, tail: Span, line: Line) -> Parameters:
     head, found = assignments(tail)
+    pair = words(head)
+    if not found and len(pair) == 2:  # LTspice also takes .param NAME VALUE
+        return Parameters((Assignment(pair[0].lower, pair[1].span, pair[0].span),), line)
     if head.text or not found:
         raise NetlistError(f".{keyword} needs NAME=VALUE", place=head.place() if head.text else line.place(),
                            mend="Write .param gain=0.5.")

@@ -120,8 +120,8 @@ def assignments(span: Span) -> tuple[Span, list[Assignment]]:
     return span.part(0, hits[0].start()).strip(), found
 
 
-def _depths(text: str) -> list[int]:
-    """For each character, how many brackets and quotes are open before it."""
+def _depths(text: str, brackets: str = "({") -> list[int]:
+    """For each character, how many brackets and quotes are open before it; a round one that is never closed does not count."""
     level, depth, quote = [], 0, ""
     for sign in text:
         level.append(depth + (1 if quote else 0))
@@ -129,8 +129,8 @@ def _depths(text: str) -> list[int]:
             quote = "" if sign == quote else quote
         elif sign in "'\"":
             quote = sign
-        elif sign in "({":
+        elif sign in brackets:
             depth += 1
         elif sign in ")}":
             depth = max(depth - 1, 0)
-    return level
+    return _depths(text, "{") if depth and len(brackets) > 1 else level

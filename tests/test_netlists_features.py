@@ -73,6 +73,7 @@ FEATURES = [
     ("nodes in parentheses", "E1 (x,0) (in,0) 3\nRx x 0 1k", {"v(x)": 6}, "PSPICE writes pairs so"),
     # parameters
     (".param", ".param a=2k\nR1 in 0 {a}", {"r1.value": 2000}, "128 of 267 circuits"),
+    (".param without =", ".param a 2k\nR1 in 0 {a}", {"r1.value": 2000}, "LTspice takes it"),
     ("bare parameter", ".param a=2k\nR1 in 0 a", {"r1.value": 2000}, "without braces"),
     ("single quotes", ".param a=2k\nR1 in 0 'a*2'", {"r1.value": 4000}, "HSPICE's braces"),
     ("double quotes", ".param a=2k\nR1 in 0 \"a*2\"", {"r1.value": 4000}, "in 8 drawings"),
@@ -126,6 +127,7 @@ FEATURES = [
     ("AC alone", "V1 x 0 AC\nRx x 0 1k", {"v1.ac": 1}, "means 1"),
     ("SIN without parentheses", "V1 x 0 SIN 0 1 1k\nRx x 0 1k", {"v1.waveform.shape": "sin", "v1.waveform.values": (0, 1, 1000)}, "both ways occur"),
     ("SINE of LTspice", "V1 x 0 SINE(0 1 1k 0 0 90 5)\nRx x 0 1k", {"v1.waveform.values": (0, 1, 1000, 0, 0, 90)}, "its number of cycles is left out"),
+    ("SINE that is never closed", "V1 x 0 SINE(0 1 1k Rser=50\nRx x 0 1k", {"v1.waveform.values": (0, 1, 1000), "v1#rser.value": 50}, "LTspice does not mind"),
     ("commas in SIN", "V1 x 0 SIN(0,1,1k)\nRx x 0 1k", {"v1.waveform.values": (0, 1, 1000)}, "commas are blanks"),
     ("SIN with parameters", ".param f=440\nV1 x 0 SIN(0 {f/440} {f})\nRx x 0 1k", {"v1.waveform.values": (0, 1, 440)}, "braces inside"),
     ("PULSE", "V1 x 0 PULSE(0 5 1m 1u 1u 2m 4m)\nRx x 0 1k", {"v1.waveform.shape": "pulse"}, "5 circuits"),
@@ -136,6 +138,7 @@ FEATURES = [
     ("trnoise", "V1 x 0 DC 0 trnoise(1m 1u 0 0)\nRx x 0 1k", {"v1.dc": 0, "note": "trnoise is not simulated"}, "said, not dropped in silence"),
     ("Rser of a source", "V1 x 0 9 Rser=100\nRx x 0 100", {"v(x)": 4.5, "v1#rser.value": 100}, "a real resistor"),
     ("I", "I1 0 x 1m\nRx x 0 1k", {"v(x)": 1}, "through the source from the first node to the second"),
+    ("I as a table", "I1 in x TBL(0 0 4 4m)\nRx x 0 1k", {"v(x)": 1}, "LTspice: a load whose current depends on its own voltage"),
     ("V as an expression", "V1 x 0 {V(in)*2}\nRx x 0 1k", {"v(x)": 4}, "becomes a behavioural source"),
     # passive parts
     ("R=", "R1 in 0 R=5k", {"r1.value": 5000}, "named value"),
