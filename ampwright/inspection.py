@@ -5,6 +5,7 @@ Values are shown at the present positions of the controls. Currents are positive
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Mapping, Sequence
@@ -14,16 +15,19 @@ from circuits.circuit import EXPRESSION_TYPES, Card, Circuit, Element
 from circuits.controls import Control
 from circuits.elements import (BehaviouralCurrent, BehaviouralVoltage, Capacitor, Coupling, CurrentSource, Device, Inductor, Resistor,
                                VoltageSource)
-from circuits.errors import CircuitError
+from circuits.errors import CircuitError, ModelFileError
 from circuits.expressions import names
 from circuits.nodal.processor import NodalProcessor
 from circuits.processor import Processor
 from circuits.units import format_number
 from graybox.blocks import BlockProcessor
+from netlists.writer import write as deck
+from validation.audio import check_writable, whole_file
 from validation.captures.capture import Capture
 from validation.captures.chain import Chain
 from validation.captures.impulse import Impulse
 from validation.captures.load import describe
+from validation.captures.wavenetva import to_nam
 from wdf.tree import Tree, derive
 
 RATE = 48000.0  # Hz: resistances of the tree belong to a rate
@@ -188,6 +192,27 @@ def facts(processor: Processor) -> dict[str, object]:
     elif isinstance(processor, Impulse):
         told["taps"] = len(processor.taps)
     return {**told, "controls": tuple(replace(control, name=name) for name, control in processor.controls.items())}
+
+
+def write_netlist(circuit: Circuit | Processor, path: str | Path) -> Path:
+    """Write a circuit as a plain deck that ngspice runs; raises SignalError if the file can't be written, CircuitError for what SPICE can't say."""
+    if not isinstance(circuit, Circuit):
+        raise CircuitError("this model is no circuit, and no netlist says what it does", mend="Leave out --write-netlist.")
+    return _write(path, deck(circuit), ())
+
+
+def write_nam(capture: Circuit | Processor, path: str | Path) -> Path:
+    """Write a capture of the WaveNetVA family as a ``.nam`` file; raises ModelFileError for any other."""
+    if not isinstance(capture, Capture):
+        raise ModelFileError("this model is no capture", mend="Leave out --write-nam.")
+    return _write(path, json.dumps(to_nam(capture.model)), (".nam",))
+
+
+def _write(path: str | Path, text: str, suffixes: tuple[str, ...]) -> Path:
+    check_writable(path, suffixes=suffixes)
+    with whole_file(path) as part:
+        part.write_text(text, encoding="utf-8")
+    return Path(path)
 
 
 def _stage(stage) -> str:

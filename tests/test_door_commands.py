@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import soundfile
 
+import ampwright as aw
 from ampwright.commands.main import run
 from validation.audio import read_audio, write_audio
 
@@ -351,3 +352,37 @@ def test_inspect_a_capture(desk, capsys):
     assert seen["architecture"] == "Linear" and seen["parameters"] == 2 and seen["linear_share"] == pytest.approx(1.0, abs=1e-6)
     code, out, _ = command(capsys, "inspect", "amp.nam")
     assert code == 0 and "Linear" in out
+
+
+def test_automation_turns_controls_at_their_sample(desk, capsys):
+    Path("moves.csv").write_text("time,control,position\n0.025, r, 10k\n0.01,r,1k\n")
+    _, moved = simulated(capsys, "rc.cir", "in.wav", "--set", "r=100", "--automate", "moves.csv")
+    _, first = simulated(capsys, "rc.cir", "in.wav", "--set", "r=100")
+    assert np.array_equal(moved.samples[:480], first.samples[:480]) and not np.allclose(moved.samples[480:600], first.samples[480:600], atol=1e-3)
+    circuit = aw.load("rc.cir").turn(r=100.0)
+    live = aw.player(circuit, 48000.0)
+    heard = read_audio("in.wav").samples
+    parts = [live.process(heard[:480])]
+    live.turn(r=1e3)
+    parts.append(live.process(heard[480:1200]))
+    live.turn(r=1e4)
+    parts.append(live.process(heard[1200:]))
+    assert np.allclose(moved.samples, np.concatenate(parts), atol=1e-7)
+    write_audio("two.wav", np.stack([heard, heard]), 48000)
+    _, both = simulated(capsys, "rc.cir", "two.wav", "--set", "r=100", "--automate", "moves.csv")
+    assert np.array_equal(both.samples[0], both.samples[1]), "the second channel begins with the controls as they were"
+    for text, words in (("0.1,rr,5\n", "rr|Controls: r"), ("0.1,r\n", "moves.csv, line 1"), ("-1,r,200\n", "-1"), ("0.1,r,5\n", "out of range")):
+        Path("moves.csv").write_text(text)
+        refused(capsys, words, "simulate", "rc.cir", "in.wav", "-o", "no.wav", "--automate", "moves.csv")
+    refused(capsys, "none.csv", "simulate", "rc.cir", "in.wav", "-o", "no.wav", "--automate", "none.csv")
+
+
+def test_inspect_writes_a_deck_that_plays_the_same(desk, capsys):
+    assert command(capsys, "inspect", "tube_screamer", "--write-netlist", "plain.cir", "--set", "drive=0.3")[0] == 0
+    _, written = simulated(capsys, "plain.cir", "in.wav")
+    _, shipped = simulated(capsys, "tube_screamer", "in.wav", "--set", "drive=0.3")
+    assert np.allclose(written.samples, shipped.samples, atol=1e-6) and np.max(np.abs(shipped.samples)) > 0.05
+    linear_capture("amp.nam", [0.5])
+    refused(capsys, "no circuit|--write-netlist", "inspect", "amp.nam", "--write-netlist", "no.cir")
+    refused(capsys, "nowhere", "inspect", "rc.cir", "--write-netlist", "nowhere/no.cir")
+    refused(capsys, "no capture", "inspect", "rc.cir", "--write-nam", "no.nam")

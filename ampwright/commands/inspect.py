@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
 from ampwright.commands import choices
 
 SHOWN = 12  # branch currents, or parameters of a block, that are printed; --json gives all
@@ -15,14 +20,20 @@ def inspect(
     output: choices.Output = None,
     control: choices.Controls = None,
     include_path: choices.Include = None,
+    write_netlist: Annotated[Optional[Path], typer.Option(metavar="OUT", help="Write the circuit as a plain SPICE deck.")] = None,
+    write_nam: Annotated[Optional[Path], typer.Option(metavar="OUT", help="Write a WaveNetVA or SmartGuitarAmp capture as a .nam file.")] = None,
     json: choices.Json = False,
 ) -> None:
     """Show what is in a model, and where it rests."""
     from ampwright import inspection
     from ampwright.commands import terminal
 
-    seen = inspection.inspect(choices.opened(model, input=input, output=output, control=control, include_paths=include_path, set=set),
-                              engine=engine)
+    loaded = choices.opened(model, input=input, output=output, control=control, include_paths=include_path, set=set)
+    seen = inspection.inspect(loaded, engine=engine)
+    if write_netlist is not None:
+        inspection.write_netlist(loaded, write_netlist)
+    if write_nam is not None:
+        inspection.write_nam(loaded, write_nam)
     if json:
         terminal.print_json(seen)
     elif isinstance(seen, inspection.Inspection):

@@ -26,6 +26,7 @@ def simulate(
     peak: Annotated[Optional[float], typer.Option(metavar="DBFS", help="Scale what is written to this peak, and say by how much.")] = None,
     tail: Annotated[float, typer.Option(metavar="SECONDS", help="Play silence behind the recording.")] = 0.0,
     subtype: Annotated[Optional[str], typer.Option(metavar="float|pcm24|...", help="Format of the samples: float, double, pcm16, pcm24, pcm32.")] = None,
+    automate: Annotated[Optional[Path], typer.Option(metavar="CSV", help="Turn controls while it plays: lines of seconds, control, position.")] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Fail at the first sample that does not converge; refuse what is not understood.")] = False,
     input: choices.Input = None,
     output: choices.Output = None,
@@ -46,7 +47,8 @@ def simulate(
     how = choices.given(input=input, output=output, control=control, include_paths=include_path, slim=slim, calibrate=calibrate, normalise=normalise)
     with terminal.progress(not json) as tell:
         result = simulation.simulate(model, recording, rate, engine=engine, oversample=oversample, controls=choices.positions(set), probes=probe or (),
-                                     strict=strict, full_scale=full_scale, level=level, tail=tail, rate_strict=rate_strict, settings=how, progress=tell)
+                                     strict=strict, full_scale=full_scale, level=level, tail=tail, rate_strict=rate_strict, settings=how, progress=tell,
+                                     automation=simulation.automation_of(automate) if automate is not None else ())
     signals = dict(zip(files, [result.samples, *(result.probes[name] for name in list(result.probes)[len(result.probes) - len(files) + 1:])]))
     gains = write_all(signals, result.sample_rate, subtype=subtype, peak=peak)
     report(result, gains, model=model, engine=engine, oversample=oversample, json=json, unit="" if full_scale or level else " V")
