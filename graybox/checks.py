@@ -78,7 +78,7 @@ def coherent_share(x, y, sample_rate: float) -> float:
     segment = int(min(2048, len(x) // 8))
     f, c = signal.coherence(x, y, fs=sample_rate, nperseg=segment)
     _, syy = signal.welch(y, fs=sample_rate, nperseg=segment)
-    segments = 0.55 * (2 * len(x) / segment - 1)  # independent ones, for half overlapping Hann windows
+    segments = 0.947 * (2 * len(x) / segment - 1)  # independent ones, for half overlapping Hann windows (Welch 1967)
     unbiased = np.clip((c - 1.0 / segments) / (1.0 - 1.0 / segments), 0.0, 1.0)
     return float(np.sum(unbiased[1:] * syy[1:]) / np.sum(syy[1:]))
 

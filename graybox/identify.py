@@ -29,7 +29,7 @@ class LinearApproximation:
     frequencies : ndarray, shape (n_frequencies,), Hz
     response : ndarray of complex, shape (n_frequencies,)
     deviation : ndarray, shape (n_frequencies,)
-        Standard deviation of the response from all that is not linear (noise and distortion together).
+        Standard deviation of real and of imaginary part, from all that is not linear (noise and distortion together).
     coherence : ndarray, shape (n_frequencies,)
         Share of the output power that is linear in the input, 0 to 1.
     """
@@ -76,8 +76,9 @@ def linear_approximation(x, y, sample_rate: float, *, segment: int = 2048, floor
     coherence = np.clip(np.abs(sxy) ** 2 / np.maximum(sxx * syy, 1e-300), 0.0, 1.0)
     response = sxy / sxx
     segments = 2 * len(x) // segment - 1
-    # Bendat and Piersol, Random Data, eq. 9.90: variance of a frequency response from its coherence
-    deviation = np.abs(response) * np.sqrt((1.0 - coherence) / np.maximum(coherence * 2.0 * segments * 0.55, 1e-300))
+    # Bendat and Piersol, Random Data, section 9.2: variance of real and imaginary part from the coherence; half
+    # overlapping Hann segments count for 1 / (1 + 2 / 36) each (Welch 1967)
+    deviation = np.abs(response) * np.sqrt((1.0 - coherence) / np.maximum(coherence * 2.0 * segments * 0.947, 1e-300))
     return LinearApproximation(f, response, deviation, coherence)
 
 
