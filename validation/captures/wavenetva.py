@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from validation.audio import whole_file
+from validation.audio import check_writable, whole_file
 from validation.captures.activations import plain
 from validation.captures.documents import MAX_CHANNELS, MAX_MEMORY, Section, checked_array, refuse
 from validation.captures.nets import Convolution, Model, WaveNet, WaveNetArray, WaveNetLayer, memory
@@ -154,13 +154,12 @@ def write_nam(model: Model, path) -> Path:
     Raises
     ------
     ModelFileError
-        If the model can't be converted, or the file not be written.
+        If the model can't be converted.
+    SignalError
+        If the file can't be written, or does not end in `.nam`.
     """
-    path = Path(path)
+    path = check_writable(path, suffixes=(".nam",))
     document = to_nam(model)
-    try:
-        with whole_file(path) as part:
-            part.write_text(json.dumps(document))
-    except OSError as error:
-        refuse(path, f"can't be written ({error.strerror})", "Check the folder and its permissions.")
+    with whole_file(path) as part:
+        part.write_text(json.dumps(document))
     return path
