@@ -13,12 +13,8 @@ E.-P. Damskägg, L. Juvela, E. Thuillier, V. Välimäki, Deep Learning for Tube 
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-
 import numpy as np
 
-from validation.audio import check_writable, whole_file
 from validation.captures.activations import plain
 from validation.captures.documents import MAX_CHANNELS, MAX_MEMORY, Section, checked_array, refuse
 from validation.captures.nets import Convolution, Model, WaveNet, WaveNetArray, WaveNetLayer, memory
@@ -134,32 +130,3 @@ def to_nam(model: Model) -> dict:
     flat = np.concatenate(weights).astype(np.float32)
     return {"version": "0.6.0", "architecture": "WaveNet", "config": {"layers": [config], "head": None,
             "head_scale": float(np.float32(model.output_gain))}, "weights": flat.tolist(), "sample_rate": int(RATE)}
-
-
-def write_nam(model: Model, path) -> Path:
-    """Write `to_nam` to a file, whole or not at all.
-
-    Parameters
-    ----------
-    model : Model
-        Read by `read_wavenetva`.
-    path : path-like
-        A file that ends in `.nam`.
-
-    Returns
-    -------
-    Path
-        The file written.
-
-    Raises
-    ------
-    ModelFileError
-        If the model can't be converted.
-    SignalError
-        If the file can't be written, or does not end in `.nam`.
-    """
-    path = check_writable(path, suffixes=(".nam",))
-    document = to_nam(model)
-    with whole_file(path) as part:
-        part.write_text(json.dumps(document))
-    return path
