@@ -12,10 +12,10 @@ from circuits.elements import (BehaviouralCurrent, BehaviouralVoltage, CurrentCo
                                VoltageControlledCurrent, VoltageControlledVoltage)
 from circuits.expressions import Call, Current, Expression, Number, Value
 from netlists.assembly import Assembly, Fields, expression, is_constant, product
-from netlists.expression import balanced_sum, linear_table
 from netlists.laplace import transfer
 from netlists.lexer import Span
 from netlists.passives import parallel_extras
+from netlists.trees import balanced_sum, linear_table
 from netlists.words import plain, words
 
 MAX_COEFFICIENTS = 100

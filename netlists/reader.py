@@ -15,8 +15,8 @@ from circuits.circuit import Circuit
 from circuits.errors import NetlistError, Place
 from netlists.asc import drawing_page
 from netlists.build import build, settle_temperature
-from netlists.declarations import collect
 from netlists.deck import Contents, Deck, Notes
+from netlists.declarations import collect
 from netlists.expand import Scope
 from netlists.files import Files
 from netlists.lexer import MAX_BYTES, Line, Span, decode

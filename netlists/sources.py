@@ -6,8 +6,8 @@ from circuits.elements import BehaviouralCurrent, BehaviouralVoltage, CurrentSou
 from circuits.expressions import Call, Value
 from circuits.waveforms import Waveform
 from netlists.assembly import Assembly, Fields, expression, is_constant
-from netlists.expression import linear_table
 from netlists.passives import parallel_extras, series_resistance
+from netlists.trees import linear_table
 from netlists.words import Word, plain, words
 
 _SHAPES = {"sin": "sin", "sine": "sin", "pulse": "pulse", "pwl": "pwl", "exp": "exp", "sffm": "sffm"}
