@@ -216,6 +216,7 @@ def _score(rows, takes, alignments, truth, region, rate, mode, segment_length, r
     distances = np.mean(_together(lambda one: multi_resolution_stft_many(reference, estimates, resolutions=(one,)), RESOLUTIONS), axis=0).tolist()
     size = max(int(segment_length * rate), 1)
     result = list(rows)
+    draws = int(rng.integers(2**63))  # the same resampling for all, so that equal candidates have equal intervals
     tables = _together(lambda k: _scores(reference, [aligned[k], raw[k]] if k in moved else [aligned[k]], rate, names), present)
     for order, (index, table) in enumerate(zip(present, tables)):
         if isinstance(table, SignalError):
@@ -232,7 +233,7 @@ def _score(rows, takes, alignments, truth, region, rate, mode, segment_length, r
                               loudness(aligned[index], rate))
         result[index] = replace(rows[index], rendering=rendering, alignment=alignments[index],
                                 scores={name: scores[name] for name in METRICS}, scores_as_is={name: as_is[name] for name in METRICS},
-                                interval=bootstrap_interval(signal[loud], error[loud], rng), segments=segments,
+                                interval=bootstrap_interval(signal[loud], error[loud], np.random.default_rng(draws)), segments=segments,
                                 levels=errors_by_level(reference, aligned[index], max(int(_FRAME * rate), 1)))
     return result
 

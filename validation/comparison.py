@@ -101,7 +101,8 @@ class Pair:
     better, worse : str
         Labels, the lower median error first.
     p_value : float
-        Wilcoxon signed-rank test of the logarithms of the segments' errors, two-sided, Holm-corrected for all pairs.
+        Wilcoxon signed-rank test of the logarithms of the segments' errors, two-sided, Holm-corrected for all pairs; NaN if
+        there are too few segments to tell.
     share : float
         Share of the segments in which the better one is nearer.
     """

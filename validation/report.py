@@ -117,9 +117,10 @@ def _inline(svg: str, name: str) -> Markup:
 
 
 def _best(comparison: Comparison, name: str, which: str) -> set[str]:
-    values = {row.label: METRICS[name].badness(getattr(row, which)[name]) for row in comparison.good}
-    finite = [value for value in values.values() if not math.isnan(value)]
-    return {label for label, value in values.items() if finite and value == min(finite)}
+    """Who is nearest to the metric's best value; all whose printed figures are the same."""
+    values = {row.label: getattr(row, which)[name] for row in comparison.good}
+    ranked = sorted((METRICS[name].badness(value), value) for value in values.values() if not math.isnan(value))
+    return {label for label, value in values.items() if ranked and figure_text(value) == figure_text(ranked[0][1])}
 
 
 def _interval(row: Row) -> str:
@@ -176,12 +177,16 @@ def _verdict(comparison: Comparison) -> str:
     if len(good) < 2:
         return ""
     pair = next((pair for pair in comparison.pairs if {pair.better, pair.worse} == {good[0].label, good[1].label}), None)
-    if pair is None or pair.better != good[0].label or pair.p_value >= 0.05:
+    if pair is None or math.isnan(pair.p_value):
+        return f"The recording is too short to tell if its lead over {_short(good[1].label)} is chance"
+    if pair.better != good[0].label or pair.p_value >= 0.05:
         return f"Its lead over {_short(good[1].label)} could be chance"
     return f"Its lead over {_short(good[1].label)} holds in {100.0 * pair.share:.0f} % of the segments (p {_p(pair.p_value)})"
 
 
 def _p(value: float) -> str:
+    if math.isnan(value):
+        return "too short to tell"
     return "< 0.0001" if value < 1e-4 else f"= {value:.4f}"
 
 

@@ -21,6 +21,7 @@ from scipy.stats import wilcoxon
 from validation.comparison import Pair
 
 LEVEL_EDGES = (-10.0, -20.0, -30.0, -40.0, -50.0, -60.0)  # dB under the loudest frame of the target
+_FEWEST = 6  # segments; with fewer no two-sided p-value can be under 0.05
 _SILENT = 1e-6  # a segment 60 dB under the loudest has no error worth a ratio
 
 
@@ -92,11 +93,16 @@ def paired_tests(labels, errors) -> tuple[Pair, ...]:
         with np.errstate(divide="ignore", invalid="ignore"):
             difference = np.log(first) - np.log(second)  # two perfect segments are a tie, one perfect one is a win
         difference = np.where(np.isnan(difference), 0.0, np.clip(difference, -700.0, 700.0))
-        p_value = 1.0 if len(difference) < 6 or not np.any(difference) else float(wilcoxon(difference, zero_method="zsplit").pvalue)
+        if len(difference) < _FEWEST:
+            p_value = math.nan
+        else:
+            p_value = float(wilcoxon(difference, zero_method="zsplit").pvalue) if np.any(difference) else 1.0
         if np.median(difference) > 0.0:
             name, other, difference = other, name, -difference
         found.append(Pair(name, other, p_value, float(np.mean(difference < 0.0)) if len(difference) else math.nan))
     corrected, running = list(found), 0.0
+    if any(math.isnan(pair.p_value) for pair in found):  # the number of segments is the same for all
+        return tuple(found)
     for rank, index in enumerate(sorted(range(len(found)), key=lambda k: found[k].p_value)):
         running = max(running, min(1.0, (len(found) - rank) * found[index].p_value))
         corrected[index] = replace(found[index], p_value=running)
