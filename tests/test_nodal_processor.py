@@ -1,5 +1,7 @@
 """The nodal engine against closed forms, and everything a Processor promises."""
 
+import time
+
 import numpy as np
 import pytest
 from scipy import optimize, signal
@@ -11,6 +13,7 @@ from circuits.elements import (BehaviouralCurrent, Capacitor, Coupling, CurrentS
                                Resistor, VoltageControlledVoltage, VoltageSource)
 from circuits.errors import CircuitError, RateError, TopologyError
 from circuits.expressions import Call, Name, Number, Voltage
+from circuits.nodal import emitted
 from circuits.nodal.processor import NodalProcessor
 from circuits.nodal.response import frequency_response
 from circuits.rate import DELAY, Oversampled, oversampled
@@ -188,3 +191,18 @@ def test_the_emitted_kernel_equals_the_table(make):
     assert np.max(np.abs(fast.process(x) - slow)) <= 1e-12 * np.max(np.abs(slow))
     assert fast.run.iterations == table.run.iterations
     check_processor(lambda: NodalProcessor(make(), RATE, kernel="emitted"))
+
+
+def test_a_kernel_compiled_aside_is_taken_by_the_next_start(tmp_path, monkeypatch):
+    # a folder of its own stands for a machine on which this circuit was never played
+    monkeypatch.setattr(emitted, "cache_folder", lambda: tmp_path)
+    made = NodalProcessor(clipper(), RATE)
+    assert made._fast is None and not emitted.is_compiled(made.model)
+    emitted.compile_aside(made.model)
+    deadline = time.monotonic() + 240.0
+    while not emitted.is_compiled(made.model) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    following = NodalProcessor(clipper(), RATE)
+    assert following._fast is not None
+    x = example_signal(1000)
+    assert np.allclose(following.process(x), made.process(x), rtol=0, atol=1e-14)

@@ -12,24 +12,30 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import os
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
 from types import ModuleType
 
+import numba
 import numpy as np
 
+from circuits.circuit import Circuit
 from circuits.devices.diode import DIODE
 from circuits.devices.table import LAWS
+from circuits.elements import Resistor, VoltageSource
 from circuits.kernels.jit import cache_folder, digest
 from circuits.kernels.operations import OPERATIONS
 from circuits.nodal import transient
-from circuits.nodal.model import DkModel
+from circuits.nodal.equations import assemble
+from circuits.nodal.model import DkModel, discretise
 
 UNROLL_STATES = 8  # more states are multiplied in a loop, with all sums still in registers
 UNROLL_UPDATE = 20  # more states take the laws' outputs in loops
 UNROLL_PORTS = 10  # an unrolled elimination grows with the cube: 8 s of compiling at 10 ports, three minutes at 17
 
+_aside: list[subprocess.Popen] = []  # compilers that this process has started and not yet seen end
 _LAW = {law.code: law for law in LAWS.values()}
 _NAME = {code: name for name, (code, _) in OPERATIONS.items()}
 _OPERATORS = {"add": "{0} + {1}", "sub": "{0} - {1}", "mul": "{0} * {1}", "div": "{0} / {1}", "neg": "-{0}"}
@@ -489,6 +495,36 @@ def is_compiled(model: DkModel) -> bool:
     return path.exists() and _marker(path).exists()
 
 
+def _write(text: str) -> Path:
+    path = _path(text)
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
+        with os.fdopen(handle, "w", encoding="ascii") as file:
+            file.write(text)
+        Path(temporary).replace(path)
+    return path
+
+
+def compile_aside(model: DkModel) -> None:
+    """Compile a circuit's kernel in a process of its own at low priority, for the next start; returns at once."""
+    path = _write(source(model))
+    if not _marker(path).exists():
+        root = Path(__file__).resolve().parents[2]
+        _aside[:] = [process for process in _aside if process.poll() is None]
+        _aside.append(subprocess.Popen([sys.executable, "-m", "circuits.nodal.emitted", str(path)], cwd=root, start_new_session=True,
+                                       stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
+
+
+def compile_file(path: Path) -> None:
+    """Compile an emitted file for the types that every model has, without running it, and mark it as compiled."""
+    through = Circuit((VoltageSource("v", ("a", "0")), Resistor("r", ("a", "0"), 1.0)), input="v", outputs=("a",))
+    model = discretise(assemble(through), 48000.0)
+    arguments = (model.arrays, transient.motion(model), np.zeros((0, 1)), np.zeros((1, 0)), 0, 0, 1.0, transient.tally())
+    _load(path).run.compile(tuple(numba.typeof(argument) for argument in arguments))
+    _marker(path).touch()
+
+
 def fast_kernel(model: DkModel):
     """The emitted ``run`` of a model, compiled now if it never was: seconds for a preamp.
 
@@ -498,17 +534,11 @@ def fast_kernel(model: DkModel):
         ``run(arrays, motion, u, y, first, last, tolerance, tally)``, returning where it stopped: ``last``, or a sample whose
         Newton did not converge and that the guarded solver has to play.
     """
-    text = source(model)
-    path = _path(text)
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
-        with os.fdopen(handle, "w", encoding="ascii") as file:
-            file.write(text)
-        Path(temporary).replace(path)
-    run = _load(path).run
-    arrays = model.arrays
-    nothing = np.zeros((0, len(model.moving))), np.zeros((arrays.n_outputs, 0))
-    run(arrays, transient.motion(model), *nothing, 0, 0, 1.0, transient.tally())
-    _marker(path).touch()
-    return run
+    path = _write(source(model))
+    compile_file(path)
+    return _load(path).run
+
+
+if __name__ == "__main__":
+    os.nice(10)
+    compile_file(Path(sys.argv[1]))
