@@ -10,6 +10,7 @@ import math
 from circuits.circuit import GROUND, Element
 from circuits.devices.opamp import COMPENSATION, HOLD, KNEE
 from circuits.elements import BehaviouralCurrent, Capacitor, Device, Nullor, Resistor, VoltageControlledVoltage
+from circuits.errors import CircuitError
 from circuits.expressions import Call, Expression, Number, Voltage, as_expression
 
 SOFT_KNEE = 50.0  # above it ln(1 + exp(x)) is x to all digits
@@ -31,6 +32,8 @@ def opamp(device: Device, v: dict[str, float]) -> list[Element]:
     """A stage of limited current into one pole between the rails, a follower, and the output resistance."""
     name = device.name
     plus, minus, *rails, out = device.nodes
+    if len(rails) == 1:
+        raise CircuitError(f"{device.name} has 4 nodes, an op-amp has 3 or 5", place=device.place, element=device.name)
     high, low = rails or (GROUND, GROUND)
     head, foot = (v["head"], v["foot"]) if rails else (v["head"] - v["vcc"], v["foot"] + v["vee"])
     g, limit = 2.0 * math.pi * v["gbw"] * COMPENSATION, v["slew"] * COMPENSATION

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+from dataclasses import fields as fields_of
 from dataclasses import replace
 from difflib import get_close_matches
 
-from circuits.circuit import EXPRESSION_TYPES, GROUND, Circuit, Element
+from circuits.circuit import EXPRESSION_TYPES, GROUND, Card, Circuit, Element
+from circuits.controls import Control
 from circuits.elements import (BehaviouralCurrent, BehaviouralVoltage, Coupling, CurrentControlledCurrent, CurrentControlledVoltage, Device,
                                Inductor, Resistor, VoltageControlledCurrent, VoltageControlledVoltage, VoltageSource)
 from circuits.errors import CircuitError, NetlistError, Place
 from circuits.expressions import Call, Current, Expression, Value, Voltage, evaluate, leaves, transform
+from circuits.waveforms import Waveform
 from netlists.adevices import special
 from netlists.assembly import Assembly, expression, fields
 from netlists.controlled import behavioural, controlled
@@ -55,6 +58,7 @@ def build(deck: Deck, top: Scope, wishes: Wishes, title: str, path: str) -> Circ
     outputs = choose_outputs(assembly, wishes, lambda name: _flat(name, nodes, deck))
     values = _evaluate(deck)
     controls = build_controls(top, wishes, values)
+    _lint(assembly, top, controls, outputs)
     circuit = Circuit(tuple(assembly.elements.values()), dict(deck.parameters), controls, source_name, outputs, wishes.level[0],
                       deck.temperature, conditions["ic"], conditions["nodeset"], title, path)
     try:
@@ -246,6 +250,32 @@ def _tie_windings(assembly: Assembly) -> None:
     for number, node in enumerate(tied.values(), 1):
         assembly.notes.say(f"the winding at {node} has no connection to ground; {FREE_WINDING:g} ohms to ground settle its potential and change nothing else")
         assembly.add(Resistor(f"r#float{number}", (node, GROUND), FREE_WINDING))
+
+
+def _lint(assembly: Assembly, top: Scope, controls: tuple[Control, ...], outputs: tuple[str, ...]) -> None:
+    """Things that are allowed and rarely meant: parameters that nothing uses, nodes with one connection."""
+    used: set[str] = set()
+    for value in top.deck.parameters.values():
+        used.update(_names(value) if not isinstance(value, float) else ())
+    count: dict[str, int] = {}
+    for element in assembly.elements.values():
+        for node in element.nodes:
+            count[node] = count.get(node, 0) + 1
+        for item in fields_of(element):
+            value = getattr(element, item.name)
+            values = value.values.values() if isinstance(value, Card) else value.values if isinstance(value, Waveform) else [value]
+            for one in values:
+                used.update(_names(one) if isinstance(one, EXPRESSION_TYPES) else ())
+    idle = [name for name in top.contents.parameters if name not in used]
+    turned = [control.name for control in controls if control.name not in used]
+    for name in turned:
+        assembly.notes.say(f"the control {name} changes nothing", top.deck.places.get(name))
+    if idle and len(idle) > len(turned):
+        assembly.notes.say(f"parameters that nothing uses: {', '.join(name for name in idle if name not in turned)}", top.deck.places.get(idle[0]))
+    heard = {node for output in outputs for node in output.split(",")} | set(top.deck.probed)
+    lonely = [node for node, times in count.items() if times == 1 and node not in heard and node != GROUND]
+    if lonely:
+        assembly.notes.say(f"nodes with one connection: {', '.join(lonely[:12])}{' ...' if len(lonely) > 12 else ''}")
 
 
 def _evaluate(deck: Deck) -> dict[str, float]:

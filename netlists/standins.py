@@ -80,7 +80,7 @@ def stand_in(assembly: Assembly, fields: Fields) -> bool:
     family = FAMILIES[found.kind]
     nodes = nodes[:len(family.pins)] if found.kind != "rectifier" or len(nodes) <= 3 else nodes[:3]
     least = sum(not pin.endswith("?") for pin in family.pins)
-    if len(nodes) < least:
+    if len(nodes) < least or found.kind in ("opamp", "opamp_ideal") and len(nodes) == 4:
         return False
     fields.words.clear()
     for key in list(fields.values):

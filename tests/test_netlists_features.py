@@ -229,6 +229,9 @@ FEATURES = [
     (".net, .four, .meas, .save, .probe, .plot, .op, .ac", "Rx in 0 1k\n.net I(R1) V1\n.four 1k V(x)\n.meas a find V(x)\n.save V(x)\n.probe\n.plot V(x)\n.op\n.ac dec 10 1 1k", {"note": "skipped: .ac"}, "instructions to others"),
     (".wave", "Rx in 0 1k\n.wave out.wav 16 44.1k V(in)", {"no note": "not understood"}, "marks an output"),
     ("unknown directive", "Rx in 0 1k\n.frobnicate", {"note": "skipped: .frobnicate is not understood"}, "said with its line"),
+    ("idle parameter", ".param a=1 b=2\nRx in 0 {a}", {"note": "parameters that nothing uses: b"}, "said"),
+    ("idle control", ".param a=1\n*@ control a\nRx in 0 1k", {"note": "the control a changes nothing"}, "said"),
+    ("lonely node", "Rx in x 1k", {"note": "nodes with one connection: neg, x"}, "said"),
     ("unknown letter", "Rx in 0 1k\nT1 in 0 x 0 Z0=50 TD=1n\nRy x 0 1k", {"note": "T1 is left out"}, "said, and what it means"),
     ("the first line", "Rx in 0 1k", {"rx.value": 1000}, "is never an element: the title is not there"),
     # special functions

@@ -145,7 +145,11 @@ SEEDS = [
     deck("C1 out 0 10u IC=1 Rser=1", "L1 out 0 1", "L2 c 0 1", "K1 L1 L2 .99", ".ic V(c)=1", "V2 e 0 PWL(0 0 1m 1)", "F1 e 0 V2 1", "R2 e c 1M", ".temp 40",
          ".tran 1m", ".control", "run", ".endc"),
     deck(".model DX D(IS=1n", "+ N=2)", "D1 out 0 DX", "Q1 out in 0 0 QX", ".model QX ako:QY", ".model QY NPN BF=100 mfg=me", "J1 out in 0 NJF", "S1 out 0 in 0 SW1",
-         ".model SW1 SW(VT=1)", "W1 out 0 Vin W2", ".model W2 CSW(IT=1)", "M1 out in 0 0 NMOS W=1 L=1")]
+         ".model SW1 SW(VT=1)", "W1 out 0 Vin W2", ".model W2 CSW(IT=1)", "M1 out in 0 0 NMOS W=1 L=1"),
+    deck("A1 0 in 0 0 0 0 out 0 OTA G=1m Iout=1m Vhigh=5", "A2 in 0 0 0 0 y x 0 SCHMITT Vt=1 Vh=.5", "R2 x 0 1k", "R3 y 0 1k", "E1 z 0 LAPLACE {V(in)} = {(1+s)/(2+s*1m+s**2*1u)}",
+         "E2 z2 0 in 0 Laplace=1/(1+s)", "L1 in w Hc=16 Bs=.44 Br=.1 A=1e-4 Lm=.1 Lg=0 N=100", "L2 w 0 Hc=16 Bs=.44 Br=.1 A=1e-4 Lm=.1 Lg=0 N=20", "K1 L1 L2 1",
+         "L3 in out Flux=1m*tanh(x)", "C1 in out Q=1u*x", "I1 in out TBL(0 0 4 4m)", "X1 in out x y z TL072", "X2 in out x 12AX7_a", "X3 in 0 x pot Rt=1k set=.5",
+         "X4 x in out opamp Aol=1k", "A3 %vd([x y]) fs", ".model fs filesource(file=\"a\")", "D1 in out BZX55C4V7", "L4 q q2 1", "L5 in 0 1", "K2 L4 L5 .5", "R4 q q2 1")]
 TOKENS = ["{", "}", "(", ")", "=", ",", "'", '"', "+", "*", ";", "$", ".subckt a b", ".ends", ".lib", ".include x", ".param", "V(", "I(", "1e999", "1e-999", "nan", "0",
           "\n", "\n+", "POLY(2)", "TABLE", "VALUE=", "{1/0}", "*@ control", ".model", "x1", "K", "\\\\", "é", "\t", "**", "?", ":", "ddt(", "idt(", ".end", ".control",
           "#", "1" * 400, "-", "%", "@", "~", "!", "µ", ".if", ".endl", ".step param", ".func f(x)"]
