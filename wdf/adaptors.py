@@ -177,7 +177,7 @@ def _parallel(part: Part, ports: Ports) -> Adaptor:
 
 
 def _form(solved: Solved, row: np.ndarray, factor: float = 1.0) -> dict[str, float]:
-    return {name: factor * float(value) for name, value in zip(solved.inputs, row) if value != 0.0}
+    return {name: float(factor * value) for name, value in zip(solved.inputs, row) if value != 0.0}
 
 
 def _nodal(part: Part, ports: Ports) -> Adaptor | None:
@@ -214,13 +214,17 @@ def _nodal(part: Part, ports: Ports) -> Adaptor | None:
             form = _form(solved, row, sensed.factor)
             ups.append((f"p:{k}", {name: value for name, value in form.items() if not name.startswith(OUTPUTS)}))
     for edge in answering:
-        row = 2.0 * solved.edge_voltage(edge)[0]
-        row[inputs.index(incident(edge))] -= 1.0
+        # b = 2 v - a, as the change from a (or from -a) that it is: a capacitor at rest then stays where it is to the last bit
+        row, own = 2.0 * solved.edge_voltage(edge)[0], inputs.index(incident(edge))
+        near = 1.0 if row[own] > 1.0 else -1.0
+        if near > 0.0:
+            row[own] -= 2.0
         form = _form(solved, row)
         if gains.get(edge, 0.0) != 0.0:
-            form[aux] = gains[edge]
-        down.append((reflected(edge), form))
-    return Adaptor(part, "nodal", resistance, tuple(ups), tuple(down), solved, lent)
+            form[aux] = float(gains[edge])
+        down.append((f"z:{edge}", form))
+        down.append((reflected(edge), {incident(edge): near, f"z:{edge}": 1.0}))
+    return Adaptor(part, "nodal", float(resistance), tuple(ups), tuple(down), solved, lent)
 
 
 def feedback(adaptor: Adaptor, network: Network) -> dict[tuple[int, str], float]:
@@ -234,7 +238,7 @@ def feedback(adaptor: Adaptor, network: Network) -> dict[tuple[int, str], float]
             row, _ = solved.edge_voltage(sensed.edge) if sensed.quantity == "voltage" else solved.edge_current(sensed.edge)
             for name, value in zip(solved.inputs, row):
                 if name.startswith(OUTPUTS) and value != 0.0:
-                    entries[k, name] = sensed.factor * float(value)
+                    entries[k, name] = float(sensed.factor * value)
     return entries
 
 
@@ -246,7 +250,7 @@ def pair_voltage(adaptor: Adaptor, ports: Ports, plus: str, minus: str) -> dict[
         row, ohms = adaptor.solved.voltage(plus, minus)
         form = _form(adaptor.solved, row)
         if part.up and adaptor.resistance > 0.0 and ohms != 0.0:
-            form[aux] = 0.5 * ohms / adaptor.resistance
+            form[aux] = float(0.5 * ohms / adaptor.resistance)
         return form
     if adaptor.form == "parallel":
         reference = ports.ends[part.up or part.edges[0]][0]

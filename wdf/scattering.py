@@ -34,6 +34,7 @@ from circuits.nodal.model import reachable
 from wdf.network import REACTIVE, Edge, Network
 from wdf.spqr import VIRTUAL
 
+LONG = np.longdouble
 RCOND = 1e-15  # below it a matrix with rows and columns scaled to 1 counts as singular
 
 
@@ -64,7 +65,7 @@ class Solved:
     ----------
     inputs : tuple of str
         Incident waves and sources; waves of resistors are 0 and left out.
-    transfer : ndarray, shape (n_unknowns, n_inputs)
+    transfer : ndarray, shape (n_unknowns, n_inputs), extended precision
         Node voltages, then branch currents.
     injected : ndarray, shape (n_unknowns,)
         The same for one ampere into the port that faces the root.
@@ -86,7 +87,7 @@ class Solved:
 
     def voltage(self, plus: str, minus: str) -> tuple[np.ndarray, float]:
         """v(plus) - v(minus): factors of the inputs, and ohms for the injected current."""
-        row, ohms = np.zeros(len(self.inputs)), 0.0
+        row, ohms = np.zeros(len(self.inputs), dtype=LONG), LONG(0.0)
         for node, sign in ((plus, 1.0), (minus, -1.0)):
             k = self.nodes[node]
             if k >= 0:
@@ -102,7 +103,7 @@ class Solved:
         """Current through an edge from plus to minus: factors, and amperes for each injected ampere."""
         if edge in self.branches:
             k = self.branches[edge]
-            return self.transfer[k].copy(), float(self.injected[k])
+            return self.transfer[k].copy(), self.injected[k]
         resistance, wave = self.leaves[edge]
         row, ohms = self.edge_voltage(edge)
         row = row.copy()
@@ -179,8 +180,9 @@ class _Nodal:
                 self.inputs.setdefault(name, len(self.inputs))
         for edge in lent:
             self.inputs[returned(edge)] = len(self.inputs)
-        self.X = np.zeros((count, count))
-        self.B = np.zeros((count, len(self.inputs) + 1))
+        # extended precision: beside the conductance of a large capacitor a resistor's keeps half its digits in a float
+        self.X = np.zeros((count, count), dtype=LONG)
+        self.B = np.zeros((count, len(self.inputs) + 1), dtype=LONG)
 
     def role(self, edge: str) -> str:
         if edge == self.up:
@@ -199,10 +201,10 @@ class _Nodal:
     def solve(self) -> Solved | None:
         X, B = self.X, self.B
         for edge, (resistance, wave) in self.leaves.items():
-            self.conductance(edge, 1.0 / resistance)
+            self.conductance(edge, LONG(1.0) / LONG(resistance))
             if wave in self.inputs:
                 for k, sign in self.pins(edge):
-                    B[k, self.inputs[wave]] += sign / resistance
+                    B[k, self.inputs[wave]] += LONG(sign) / LONG(resistance)
         for edge, siemens in self.lent.items():
             self.conductance(edge, siemens)
             for node, sign in self.pins(edge):
@@ -247,17 +249,18 @@ class _Nodal:
 
 
 def _solve(X: np.ndarray, B: np.ndarray) -> np.ndarray | None:
-    """X^-1 B with rows and columns scaled to 1, one step of refinement, and exact zeros where the structure says so."""
+    """X^-1 B in extended precision: rows and columns scaled to 1, two steps of refinement, and exact zeros where the structure says so."""
     if not len(X):
         return np.zeros_like(B)
     rows = np.abs(X).max(axis=1)
     if not rows.all():
         return None
-    scaled = X / rows[:, None]
-    columns = np.abs(scaled).max(axis=0)
+    exact = X / rows[:, None]
+    columns = np.abs(exact).max(axis=0)
     if not columns.all():
         return None
-    scaled = scaled / columns
+    exact = exact / columns
+    scaled = exact.astype(np.float64)
     lu, pivots, info = linalg.lapack.dgetrf(scaled)
     if info != 0:
         return None
@@ -265,8 +268,9 @@ def _solve(X: np.ndarray, B: np.ndarray) -> np.ndarray | None:
     if rcond < RCOND:
         return None
     right = B / rows[:, None]
-    x = substituted(lu, pivots, right)
-    x += substituted(lu, pivots, residual(scaled, x, right))
+    x = substituted(lu, pivots, right.astype(np.float64)).astype(LONG)
+    for _ in range(2):
+        x += substituted(lu, pivots, (right - exact @ x).astype(np.float64))
     reach = _reach(len(X), (X != 0.0).tobytes())
     pattern = (reach @ (B != 0.0)) > 0.0
     return np.where(pattern, x / columns[:, None], 0.0)
@@ -297,19 +301,6 @@ def substituted(lu, pivots, right):
         for k in range(m):
             x[i, k] /= lu[i, i]
     return x
-
-
-@kernel
-def residual(A, x, right):
-    """right - A x."""
-    r = right.copy()
-    for i in range(A.shape[0]):
-        for j in range(A.shape[1]):
-            factor = A[i, j]
-            if factor != 0.0:
-                for k in range(x.shape[1]):
-                    r[i, k] -= factor * x[j, k]
-    return r
 
 
 @lru_cache(maxsize=256)
@@ -357,5 +348,5 @@ def scattering_matrix(network: Network, edges: Sequence[str], resistances: Mappi
     if solved is None:
         raise ValueError("the node has no unique solution")
     columns = [solved.inputs.index(incident(port)) for port in ports]
-    V = np.array([solved.edge_voltage(port)[0][columns] for port in ports])
+    V = np.array([solved.edge_voltage(port)[0][columns] for port in ports], dtype=np.float64)
     return ports, 2.0 * V - np.eye(len(ports))
