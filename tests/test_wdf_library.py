@@ -22,3 +22,15 @@ def test_both_engines_agree(name):
     expected, found = nodal.process(x), waves.process(x)
     assert nodal.run.converged and waves.run.converged
     assert np.abs(found - expected).max() <= 1e-9 * np.abs(expected).max()
+
+
+@pytest.mark.parametrize("name", ["tone_bender_mk2", "sd1_overdrive", "tonestack_baxandall"])
+def test_two_trees_of_one_circuit_agree(name):
+    circuit = read(find(name))
+    x = 0.7 * circuit.level * np.sin(2 * np.pi * 220.0 * np.arange(3000) / RATE)
+    free = WdfProcessor(circuit, RATE, tolerance=1e-15, kernel="table")
+    other = next(edge for adaptor in free.tree.adaptors if adaptor.part.up for edge in adaptor.part.leaves)
+    moved = WdfProcessor(circuit, RATE, tolerance=1e-15, kernel="table", root=other)
+    assert len(moved.tree.adaptors) < len(free.tree.adaptors) or not free.root.ports
+    expected = free.process(x)
+    assert np.abs(moved.process(x) - expected).max() <= 1e-10 * np.abs(expected).max()
