@@ -57,3 +57,8 @@ def test_links_and_folders_exist():
     assert set(floors) >= {"ampwright", "circuits", "wdf", "graybox", "netlists", "validation", "tests"}
     assert all((ROOT / floor).is_dir() for floor in floors)
     assert (ROOT / "docs" / "rig.png").stat().st_size < 200_000
+
+
+def test_every_page_is_in_the_contents():
+    listed = set(re.findall(r"\]\(([\w-]+\.md)\)", (ROOT / "docs" / "README.md").read_text(encoding="utf-8")))
+    assert listed == {page.name for page in (ROOT / "docs").glob("*.md")} - {"README.md"}
