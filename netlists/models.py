@@ -92,13 +92,13 @@ def card_of(fields: Fields, word: Word) -> Card:
     notes = fields.scope.deck.notes
     if found is not None:
         return build_card(*found)
+    if name in _BARE:
+        notes.once(f"card {name}", f"{fields.part.written}: the model {word.text} is SPICE's default", word.span.place())
+        return Card(name, name, {}, "SPICE's default", word.span.place())
     catalogued = standins.card(name)
     if catalogued is not None:
         notes.once(f"card {name}", f"{fields.part.written}: the model {word.text} is taken from the catalogue", word.span.place())
         return catalogued
-    if name in _BARE:
-        notes.once(f"card {name}", f"{fields.part.written}: the model {word.text} is SPICE's default", word.span.place())
-        return Card(name, name, {}, "SPICE's default", word.span.place())
     relative = standins.nearest(name)
     if relative is not None and relative.kind in _LETTERS[fields.part.letter][2]:
         notes.lose(f"{fields.part.written}: the model {word.text} is not defined; {relative.name.upper()} stands in", word.span.place())

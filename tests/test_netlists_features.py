@@ -194,7 +194,7 @@ FEATURES = [
     ("vendor's bookkeeping", "D1 in x DX\nRx x 0 1k\n.model DX D(IS=1f Vpk=75 Iave=200m mfg=OnSemi type=silicon)", {"no note": "Vpk"}, "keys to drop"),
     ("unknown parameter", "D1 in x DX\nRx x 0 1k\n.model DX D(IS=1f foo=3)", {"note": "foo= is not understood"}, "said"),
     ("1N4148 without .model", "D1 in x 1N4148\nRx x 0 1k", {"d1.card.name": "1n4148", "note": "1N4148 is taken from the catalogue"}, "23 circuits"),
-    ("bare D", "D1 in x D\nRx x 0 1k", {"d1.card.kind": "d"}, "12 circuits: SPICE's default"),
+    ("bare D", "D1 in x D\nRx x 0 1k", {"d1.card.kind": "d", "note": "the model D is SPICE's default"}, "12 circuits"),
     ("Q", "Q1 in b 0 QX\nRb in b 100k\n.model QX NPN(BF=200)", {"q1.nodes": ("in", "b", "0")}, "collector, base, emitter"),
     ("Q with substrate", "Q1 in b 0 0 QX\nRb in b 100k\n.model QX NPN(BF=200)", {"q1.nodes": ("in", "b", "0")}, "LTspice writes four nodes: the model is found by its name"),
     ("bare NPN", "Q1 in b 0 NPN\nRb in b 100k", {"q1.card.kind": "npn"}, "9 circuits"),

@@ -23,6 +23,8 @@ from netlists import library
 from netlists.reader import read, read_text
 from netlists.tubes import written_out
 from netlists.writer import write
+from test_netlists_drawings import CLIPPER
+from test_netlists_livespice import PEDAL
 
 NGSPICE = shutil.which("ngspice")
 needs_ngspice = pytest.mark.skipif(NGSPICE is None, reason="ngspice is not installed; the round trips of this file need none")
@@ -125,6 +127,41 @@ def test_ngspice_runs_a_circuit_built_in_python(tmp_path):
     found = ngspice(write(circuit), "option reltol=1e-6\nop", [f"v({node})" for node in nodes] + ["v(_9v)", "v(x_1)"], tmp_path)[:, 0]
     wanted = [rest.voltage(node) for node in [*nodes, "+9v", "x#1"]]
     assert found == pytest.approx(wanted, rel=2e-5, abs=1e-6)
+
+
+# what other programs draw: a pedal of LTspice's and of LiveSPICE's, a deck with everything that stands in
+DRAWN = {"LTspice": CLIPPER, "LiveSPICE": PEDAL, "stand-ins": """t
+Vin in 0 DC 0.5 AC 1
+X1 in x vp vm x TL072
+X2 p g 0 12AX7
+X3 in 0 w pot Rt=10k SET=.3
+R1 w out {r*1k}
+.param r=3
+D1 out 0 1N4148
+Q1 c b 0 BC849C
+Rb b x 100k
+Rc c vp 10k
+Rg g x 1Meg
+Rp p vb 100k
+Vb vb 0 250
+Vp vp 0 9
+Vm vm 0 -9
+A1 0 in 0 0 0 0 a 0 OTA G=1m Iout=1m
+Ra a 0 1k
+E1 l 0 LAPLACE {V(in)} = {1/(1+s/1k)}
+Rl l 0 1k
+"""}
+
+
+@needs_ngspice
+@pytest.mark.parametrize("name", DRAWN)
+def test_ngspice_runs_what_others_drew(name, tmp_path):
+    circuit = read_text(DRAWN[name])
+    rest = operating_point(assemble(circuit.bound()))
+    nodes = [node for node in circuit.nodes if node.replace("_", "").isalnum()]
+    assert len(nodes) >= 2
+    found = ngspice(write(circuit), "option reltol=1e-6\nop", [f"v({node})" for node in nodes], tmp_path)[:, 0]
+    assert found == pytest.approx([rest.voltage(node) for node in nodes], rel=2e-5, abs=2e-6)
 
 
 @pytest.mark.parametrize("card, pins", [(Card("t", "triode", {"mu": 90.0, "vct": 0.3}), ("p", "g", "k")), (Card("t", "triode_dz", {}), ("p", "g", "k")),
