@@ -13,7 +13,8 @@ from circuits.elements import (BehaviouralCurrent, Capacitor, Coupling, CurrentS
                                Resistor, VoltageControlledVoltage, VoltageSource)
 from circuits.errors import CircuitError, RateError, TopologyError
 from circuits.expressions import Call, Name, Number, Voltage
-from circuits.nodal import emitted
+from circuits.kernels import store
+from circuits.nodal import compiled
 from circuits.nodal.processor import NodalProcessor
 from circuits.nodal.response import frequency_response
 from circuits.rate import DELAY, Oversampled, oversampled
@@ -195,12 +196,12 @@ def test_the_emitted_kernel_equals_the_table(make):
 
 def test_a_kernel_compiled_aside_is_taken_by_the_next_start(tmp_path, monkeypatch):
     # a folder of its own stands for a machine on which this circuit was never played
-    monkeypatch.setattr(emitted, "cache_folder", lambda: tmp_path)
+    monkeypatch.setattr(store, "cache_folder", lambda: tmp_path)
     made = NodalProcessor(clipper(), RATE)
-    assert made._fast is None and not emitted.is_compiled(made.model)
-    emitted.compile_aside(made.model)
+    assert made._fast is None and not compiled.is_compiled(made.model)
+    compiled.compile_aside(made.model)
     deadline = time.monotonic() + 240.0
-    while not emitted.is_compiled(made.model) and time.monotonic() < deadline:
+    while not compiled.is_compiled(made.model) and time.monotonic() < deadline:
         time.sleep(0.2)
     following = NodalProcessor(clipper(), RATE)
     assert following._fast is not None

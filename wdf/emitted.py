@@ -9,18 +9,11 @@ unrolled Newton of `wdf.newton`.
 
 from __future__ import annotations
 
-import hashlib
-import importlib.util
-import os
-import sys
-import tempfile
 from dataclasses import dataclass
-from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
 
-from circuits.kernels.jit import cache_folder, digest
+from circuits.kernels import store
 from circuits.nodal import transient
 from wdf import newton
 from wdf.diodes import Direction, pair_constants, prepared
@@ -28,6 +21,7 @@ from wdf.program import Program
 from wdf.roots import Root
 from wdf.tree import Tree
 
+PREFIX = "wdf"
 MOST_TERMS = 4000  # a longer source would take minutes to compile; the table kernel plays it as well
 
 
@@ -164,49 +158,12 @@ def run(factors, directions, conductances, couplings, fast, w, u, y):
 '''
 
 
-def path_of(text: str) -> Path:
-    """File of the cache that holds a source text, named by its content."""
-    return cache_folder() / "emitted" / f"wdf_{hashlib.sha256(text.encode()).hexdigest()[:24]}.py"
-
-
-def is_compiled(text: str) -> bool:
-    """True if a source text has been compiled against everything that it imports as that is now."""
-    path = path_of(text)
-    return path.is_file() and _marker(path).exists()
-
-
-def _marker(path: Path) -> Path:
-    return path.with_name(f"{path.stem}.{digest(path)}.compiled")
-
-
-def mark(text: str) -> None:
-    """Remember that a source text has been compiled."""
-    _marker(path_of(text)).touch()
-
-
-@lru_cache(maxsize=256)
-def load(text: str):
-    """The ``run`` of a source text, from a file of the cache that is written once."""
-    path = path_of(text)
-    if not path.is_file():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(suffix=".tmp", dir=path.parent)
-        with os.fdopen(handle, "w", encoding="ascii") as file:
-            file.write(text)
-        os.replace(temporary, path)  # another process may write the same file at the same time: whole or not at all
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[path.stem] = module
-    spec.loader.exec_module(module)
-    return module.run
-
-
 class Closed:
     """The emitted kernel of a tree whose roots are linear or closed, with its numbers."""
 
     def __init__(self, program: Program, roots: tuple[ClosedRoot, ...]):
         self.text = source(program, roots)
-        self.run = load(self.text)
+        self.run = store.loaded(store.written(PREFIX, self.text)).run
         self._take(program, roots)
         arrays = program.arrays
         # compile now, not in the first block of a live host
@@ -241,11 +198,12 @@ class Iterated:
 
     def __init__(self, text: str, program: Program, root: Root, motion: transient.Motion):
         self.text = text
-        self.run = load(text)
+        path = store.written(PREFIX, text)
+        self.run = store.loaded(path).run
         self.factors, self.model = program.arrays.factors, root.arrays
         nothing = np.zeros((0, len(program.arrays.moving))), np.zeros((program.arrays.n_outputs, 0))
         self.play(motion, np.zeros(len(program.index)), *nothing, 0, 0, 1.0, transient.tally())
-        mark(text)
+        store.mark(path)
 
     def adopt(self, tree: Tree, program: Program, root: Root) -> bool:
         """Take the numbers of another position of the same structure."""
@@ -280,4 +238,4 @@ def emit(tree: Tree, program: Program, root: Root, motion: transient.Motion, com
     if roots is not None:
         return Closed(program, roots)
     text = newton.source(program, root)
-    return Iterated(text, program, root, motion) if compile or is_compiled(text) else None
+    return Iterated(text, program, root, motion) if compile or store.is_compiled(store.path_of(PREFIX, text)) else None

@@ -1,7 +1,7 @@
 """Straight-line source for one circuit: only structural nonzeros, laws inlined, Newton blocks unrolled, numbers left as data.
 
-The source depends on the circuit's structure alone, so a turned control needs no compiling. It is written to a file
-named by its content, compiled by numba and cached; it contains our identifiers and whole numbers, never a word of a netlist.
+The source depends on the circuit's structure alone, so a turned control needs no compiling (`circuits.nodal.compiled` does that). It
+contains our identifiers and whole numbers, never a word of a netlist.
 
 Where its plain Newton fails it returns the index of the sample, which the guarded solver of `circuits.nodal.transient` then plays in its
 place. That solver is also its oracle: both solve the same equations to the same tolerance.
@@ -9,33 +9,18 @@ place. That solver is also its oracle: both solve the same equations to the same
 
 from __future__ import annotations
 
-import hashlib
-import importlib.util
-import os
-import subprocess
-import sys
-import tempfile
-from pathlib import Path
-from types import ModuleType
-
-import numba
 import numpy as np
 
-from circuits.circuit import Circuit
 from circuits.devices.diode import DIODE
 from circuits.devices.table import LAWS
-from circuits.elements import Resistor, VoltageSource
-from circuits.kernels.jit import cache_folder, digest
 from circuits.kernels.operations import OPERATIONS
 from circuits.nodal import transient
-from circuits.nodal.equations import assemble
-from circuits.nodal.model import DkModel, discretise
+from circuits.nodal.model import DkModel
 
 UNROLL_STATES = 8  # more states are multiplied in a loop, with all sums still in registers
 UNROLL_UPDATE = 20  # more states take the laws' outputs in loops
 UNROLL_PORTS = 10  # an unrolled elimination grows with the cube: 8 s of compiling at 10 ports, three minutes at 17
 
-_aside: list[subprocess.Popen] = []  # compilers that this process has started and not yet seen end
 _LAW = {law.code: law for law in LAWS.values()}
 _NAME = {code: name for name, (code, _) in OPERATIONS.items()}
 _OPERATORS = {"add": "{0} + {1}", "sub": "{0} - {1}", "mul": "{0} * {1}", "div": "{0} / {1}", "neg": "-{0}"}
@@ -469,76 +454,3 @@ def same_structure(first: DkModel, second: DkModel) -> bool:
     # constants decide which diodes are pairs; parameters of a device are rarely controls, so equality is the common case
     pairs += list(zip(a.laws, b.laws))
     return all(np.array_equal(x, y) for x, y in pairs)
-
-
-def _path(text: str) -> Path:
-    return cache_folder() / "emitted" / ("ampwright_emitted_" + hashlib.sha256(text.encode()).hexdigest()[:24] + ".py")
-
-
-def _marker(path: Path) -> Path:
-    """Says that what stands in ``path`` has been compiled against the laws and operations as they are now."""
-    return path.with_name(f"{path.stem}.{digest(path)}.compiled")
-
-
-def _load(path: Path) -> ModuleType:
-    if path.stem not in sys.modules:
-        spec = importlib.util.spec_from_file_location(path.stem, path)
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        sys.modules[path.stem] = module
-    return sys.modules[path.stem]
-
-
-def is_compiled(model: DkModel) -> bool:
-    """True if the kernel of this circuit is in the cache, so that `fast_kernel` takes milliseconds."""
-    path = _path(source(model))
-    return path.exists() and _marker(path).exists()
-
-
-def _write(text: str) -> Path:
-    path = _path(text)
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
-        with os.fdopen(handle, "w", encoding="ascii") as file:
-            file.write(text)
-        Path(temporary).replace(path)
-    return path
-
-
-def compile_aside(model: DkModel) -> None:
-    """Compile a circuit's kernel in a process of its own at low priority, for the next start; returns at once."""
-    path = _write(source(model))
-    if not _marker(path).exists():
-        root = Path(__file__).resolve().parents[2]
-        _aside[:] = [process for process in _aside if process.poll() is None]
-        _aside.append(subprocess.Popen([sys.executable, "-m", "circuits.nodal.emitted", str(path)], cwd=root, start_new_session=True,
-                                       stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
-
-
-def compile_file(path: Path) -> None:
-    """Compile an emitted file for the types that every model has, without running it, and mark it as compiled."""
-    through = Circuit((VoltageSource("v", ("a", "0")), Resistor("r", ("a", "0"), 1.0)), input="v", outputs=("a",))
-    model = discretise(assemble(through), 48000.0)
-    arguments = (model.arrays, transient.motion(model), np.zeros((0, 1)), np.zeros((1, 0)), 0, 0, 1.0, transient.tally())
-    _load(path).run.compile(tuple(numba.typeof(argument) for argument in arguments))
-    _marker(path).touch()
-
-
-def fast_kernel(model: DkModel):
-    """The emitted ``run`` of a model, compiled now if it never was: seconds for a preamp.
-
-    Returns
-    -------
-    compiled function
-        ``run(arrays, motion, u, y, first, last, tolerance, tally)``, returning where it stopped: ``last``, or a sample whose
-        Newton did not converge and that the guarded solver has to play.
-    """
-    path = _write(source(model))
-    compile_file(path)
-    return _load(path).run
-
-
-if __name__ == "__main__":
-    os.nice(10)
-    compile_file(Path(sys.argv[1]))

@@ -16,7 +16,7 @@ from circuits.circuit import Circuit
 from circuits.controls import Control
 from circuits.errors import CircuitError, ConvergenceError
 from circuits.graph import check
-from circuits.nodal import emitted, transient
+from circuits.nodal import compiled, emitted, transient
 from circuits.nodal.equations import Equations, assemble
 from circuits.nodal.glide import Glide
 from circuits.nodal.model import DkModel, ModelArrays, discretise
@@ -144,8 +144,8 @@ class NodalProcessor:
 
     def _choose(self) -> None:
         """Take the emitted kernel if it is wanted or at hand."""
-        if self._kernel == "emitted" or (self._kernel == "auto" and emitted.is_compiled(self._model)):
-            self._fast = emitted.fast_kernel(self._model)
+        if self._kernel == "emitted" or (self._kernel == "auto" and compiled.is_compiled(self._model)):
+            self._fast = compiled.fast_kernel(self._model)
 
     def __getstate__(self):
         return {**self.__dict__, "_fast": None}
