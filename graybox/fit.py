@@ -332,7 +332,7 @@ class _Session:
         for i, name in enumerate(ladder):
             if self.left <= 1.0:
                 break
-            share = 0.5 if name in ("lnlnl", "lnlnl-bias") else 0.2
+            share = 0.5 if name in ("lnlnl", "lnlnl-bias") else 0.25
             try:
                 self.reach(name, emphasis, share)
             except FitError as error:

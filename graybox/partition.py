@@ -21,7 +21,7 @@ from graybox.identify import RationalFilter, linear_approximation, rational_fit
 from graybox.optimise import Descent, Recording, esr, levenberg_marquardt, render
 
 _log = logging.getLogger(__name__)
-CELLS = 20  # of the final spline: 23 coefficients
+CELLS = 24  # of the final spline: 27 coefficients
 
 
 def refined_filter(x, y, sample_rate: float, zeros: int, poles: int) -> RationalFilter:
@@ -89,7 +89,7 @@ def wiener_hammerstein_starts(x, y, sample_rate: float, rng: np.random.Generator
 
 
 def fit_partitioned(train: Recording, hold: Recording, sample_rate: float, rng: np.random.Generator, *,
-                    orders=((6, 2, 2), (8, 2, 3)), finalists: int = 4, say: Callable[[str], None] = lambda text: None,
+                    orders=((6, 2, 2), (8, 2, 3), (8, 3, 2)), finalists: int = 8, say: Callable[[str], None] = lambda text: None,
                     on_step=None, seconds: float = np.inf) -> tuple[Descent, list[tuple[str, int, float]]]:
     """Fit filter, spline, filter by division of poles and zeros.
 
@@ -124,12 +124,12 @@ def fit_partitioned(train: Recording, hold: Recording, sample_rate: float, rng: 
     stretch = Recording(x[:count], y[:count], skip=train.skip)
     for i, (_, block) in enumerate(starts[:finalists]):
         say(f"finalist {i + 1} of {min(finalists, len(starts))}")
-        descent = levenberg_marquardt(widened(block, x, CELLS), [stretch], iterations=25, tolerance=1e-3)
+        descent = levenberg_marquardt(widened(block, x, CELLS), [stretch], iterations=30, tolerance=3e-4)
         held = esr(descent.block, [hold])
         tried.append((f"filter, spline, filter, candidate {i + 1}", descent.block.n_parameters, held))
         middle.append((held, descent.block))
     middle.sort(key=lambda pair: pair[0])
     say("all samples")
-    last = [levenberg_marquardt(block, [train], [hold], iterations=15, tolerance=1e-4, seconds=seconds, on_step=on_step)
-            for _, block in middle[:2]]
+    last = [levenberg_marquardt(block, [train], [hold], iterations=20, tolerance=1e-4, seconds=seconds, on_step=on_step)
+            for _, block in middle[:3]]
     return min(last, key=lambda descent: descent.held_out), tried

@@ -115,9 +115,12 @@ def fit_structure(name: str, fitted: dict[str, Block], material: Material, rng: 
             say(f"{name}: start {i + 1} of {len(chosen)}")
             tried.append(levenberg_marquardt(with_free_poles(block), short, material.hold, iterations=12, tolerance=1e-3,
                                              emphasis=emphasis, balanced=len(short) > 1))
-        best = min(tried, key=lambda descent: descent.loss)
+        tried.sort(key=lambda descent: descent.loss)
         say(f"{name}: all stretches")
-        return descend(best.block, 15)
+        done = sorted((descend(descent.block, 15) for descent in tried[:2]), key=lambda descent: descent.held_out)
+        if len(done) > 1:
+            fitted[f"{name}, second start"] = done[1].block
+        return done[0]
     block = fitted[before]
     say(f"{name}: growing from {before}")
     if name == "wiener":
@@ -128,7 +131,10 @@ def fit_structure(name: str, fitted: dict[str, Block], material: Material, rng: 
         return descend(start, 30)
     first = next(i for i, stage in enumerate(block.stages) if isinstance(stage, Static))
     if name == "wh-bias":
-        return descend(with_bias(block, first, part), 40)
+        # the bias decides which start was the better one: both grow, the better one goes on
+        starts = [block] + [fitted[key] for key in (f"{before}, second start",) if key in fitted]
+        grown = [descend(with_bias(start, first, part), 25) for start in starts]
+        return descend(min(grown, key=lambda descent: descent.held_out).block, 25)
     if name == "lnlnl":
         return descend(with_free_poles(with_second_curve(block, part)), 50)
     second = block.curve_stages()[-1]

@@ -1,6 +1,7 @@
 """Wiener-Hammerstein 2009: error on a hold-out inside the estimation part, five seeds, and the one-line swaps.
 
-Seed k keeps the k-th fifth of the 100,000 samples apart; it is seen by nothing but the last column.
+Even seeds keep the last fifth of the 100,000 samples apart, odd ones the first; only the last column sees it. (The last
+fifth holds a burst near sample 98,815, of 3 mV for 20 samples, that no model of ours follows.)
 Run: OMP_NUM_THREADS=1 python tests/benchmarks/graybox_wh2009.py [DATA]
 """
 
@@ -31,9 +32,8 @@ def main() -> None:
     print(f"{'seed':>4} {'curve':>10} {'numbers':>8} {'CPU s':>6} {'swap ESR':>9} {'own hold-out mV':>16} {'unseen fifth mV':>16}")
     found = {"spline": [], "tanh-sum": [], "spline-40": []}
     for seed in range(5):
-        begin = seed * fifth
-        # what lies before and behind the fifth, joined; the joint disturbs some hundred samples of 80,000
-        keep = np.concatenate([np.arange(0, begin), np.arange(begin + fifth, len(u))])
+        begin = 0 if seed % 2 else 4 * fifth
+        keep = slice(fifth, None) if seed % 2 else slice(0, 4 * fifth)
         began = time.process_time()
         result = fit("wh-poles", u[keep], y[keep], sample_rate=rate, rng=np.random.default_rng(seed), hold=0.12)
         spent = time.process_time() - began
