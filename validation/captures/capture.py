@@ -63,6 +63,16 @@ class Capture:
         self.redone = 0
         self.reset()
 
+    def retune(self, model: Model) -> None:
+        """Go on with other weights in a net of the same shape; what the layers remember stays. Raises CircuitError for another shape."""
+        program = build_program(model, self.dtype)
+        if program.table.shape != self._program.table.shape or program.weights.shape != self._program.weights.shape or model.knobs != self.model.knobs:
+            raise CircuitError("these weights are of a net of another shape", mend="Make a new capture of it.")
+        self._arguments, self.model, self._program = (model, *self._arguments[1:]), model, program
+        self._weights[:] = program.weights
+        self._settings[:3] = (model.input_gain * self._arguments[2], model.output_gain * self._arguments[3], model.skip)
+        self._rest, self._plan = {}, None
+
     @property
     def sample_rate(self) -> float:
         """Rate of the file, Hz; 48000 where the file does not tell."""

@@ -1,7 +1,7 @@
 """Open any capture by its path, and tell what is in it.
 
 The kind is recognised from the content, not from the suffix: `.nam`, RTNeural, AIDA-X, Automated-GuitarAmpModelling
-(NeuralPi, Proteus and kin), WaveNetVA (PedalNet, SmartGuitarAmp), SmartAmpPro (GuitarLSTM).
+(NeuralPi, Proteus and kin), WaveNetVA (PedalNet, SmartGuitarAmp), SmartAmpPro (GuitarLSTM), and networks that were trained here.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ from validation.captures.nets import Model, is_recurrent, layout, memory
 from validation.captures.resampled import Resampled
 from validation.captures.rtneural import read_rtneural
 from validation.captures.smartamppro import read_smartamppro
+from validation.captures.trained import FORMAT as TRAINED
+from validation.captures.trained import TrainedCapture, read_network
 from validation.captures.wavenetva import read_wavenetva
 from validation.signals import shipped_phrase
 
@@ -54,7 +56,10 @@ def read_capture(path, *, slim: float | None = None, linear_oldest_first: bool =
     ModelFileError
         If the file is damaged, too large, or of no known kind.
     """
-    document = read_document(path)
+    return _read(path, read_document(path), slim, linear_oldest_first)
+
+
+def _read(path, document: dict, slim, linear_oldest_first: bool) -> Model:
     keys = document.keys()
     if "architecture" in keys or {"config", "weights"} <= keys:
         return read_nam(path, document, slim=slim, linear_oldest_first=linear_oldest_first)
@@ -104,7 +109,12 @@ def load_capture(path, *, dtype: str = "float32", slim: float | None = None, cal
     RateError
         If the rates differ and ``rate_strict`` is set.
     """
-    model = read_capture(path, slim=slim, linear_oldest_first=linear_oldest_first)
+    document = read_document(path)
+    if document.get("format") == TRAINED:
+        if slim is not None or calibrate is not False or normalise is not False:
+            refuse(path, "a network that was trained here has no sizes and no levels in dBu", "Leave out slim, calibrate and normalise.")
+        return _at_rate(TrainedCapture(read_network(path, document)), path, sample_rate, rate_strict)
+    model = _read(path, document, slim, linear_oldest_first)
     check_selftest(model, dtype)
     if calibrate is not False and normalise is not False:
         refuse(path, "calibrating and normalising both set the output level", "Choose one.")
@@ -116,11 +126,14 @@ def load_capture(path, *, dtype: str = "float32", slim: float | None = None, cal
     if normalise is not False:
         target = TARGET_LOUDNESS if normalise is True else float(normalise)
         output_gain = _gain(target - _level(model, "loudness"))
-    capture = Capture(model, dtype, input_gain=input_gain, output_gain=output_gain)
+    return _at_rate(Capture(model, dtype, input_gain=input_gain, output_gain=output_gain), path, sample_rate, rate_strict)
+
+
+def _at_rate(capture: Processor, path, sample_rate: float | None, rate_strict: bool) -> Processor:
     if sample_rate is None or float(sample_rate) == capture.sample_rate:
         return capture
     if rate_strict:
-        raise RateError(f"{model.path} runs at {capture.sample_rate:g} Hz, not at {sample_rate:g} Hz",
+        raise RateError(f"{path} runs at {capture.sample_rate:g} Hz, not at {sample_rate:g} Hz",
                         mend="Play it at its own rate, or allow resampling.")
     return Resampled(capture, float(sample_rate))
 

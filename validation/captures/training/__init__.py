@@ -1,0 +1,1 @@
+"""Training of captures; the only room that knows torch."""

@@ -1,0 +1,125 @@
+"""The trainable networks in torch: the same arrays as everywhere else, played with gradients.
+
+Conventions: audio is (n_lanes, n_samples); convolutions are causal and start from zeros, so that the first
+`Architecture.memory` samples of an excerpt are not yet true.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+
+from validation.captures.architectures import HEAD_SCALE, Architecture
+
+State = tuple[torch.Tensor, ...] | None
+
+
+def play(arch: Architecture, own: dict[str, torch.Tensor], x: torch.Tensor, state: State = None) -> tuple[torch.Tensor, State]:
+    """Play a network whose knobs are at rest.
+
+    Parameters
+    ----------
+    arch : Architecture
+    own : dict of str to tensor
+        As `validation.captures.conditioning.effective` gives them.
+    x : tensor, shape (n_lanes, n_samples)
+    state : tuple of tensor, optional
+        Of a recurrent network, from the excerpt before.
+
+    Returns
+    -------
+    tensor, shape (n_lanes, n_samples)
+    state
+    """
+    if arch.kind == "lstm":
+        zeros = x.new_zeros(1, len(x), arch.widths[0])
+        h, *state = torch.lstm(x[..., None], state or (zeros, zeros), [own["w"], own["u"], own["b"], torch.zeros_like(own["b"])], True, 1, 0.0,
+                               True, False, True)
+        return _head(arch, own, h, x), tuple(state)
+    if arch.kind == "gru":
+        zeros = x.new_zeros(1, len(x), arch.widths[0])
+        h, last = torch.gru(x[..., None], state[0] if state else zeros, [own["w"], own["u"], own["b"], own["b_u"]], True, 1, 0.0, True, False, True)
+        return _head(arch, own, h, x), (last,)
+    v = x[:, None]
+    if arch.kind == "window":
+        for index in range(len(arch.widths)):
+            v = F.relu(_convolve(v, own[f"l{index}.weight"], own[f"l{index}.bias"]))
+        return F.conv1d(v, own["head.weight"], own["head.bias"])[:, 0], None
+    return {"wavenet": _wavenet, "tcn": _tcn, "gcn": _gcn}[arch.kind](arch, own, v)[:, 0], None
+
+
+def _head(arch, own, h, x):
+    y = h @ own["head.weight"][0] + own["head.bias"]
+    return y + x if arch.skip else y
+
+
+def _convolve(v, weight, bias=None, dilation: int = 1):
+    return F.conv1d(F.pad(v, ((weight.shape[2] - 1) * dilation, 0)), weight, bias, dilation=dilation)
+
+
+def _wavenet(arch, own, x):
+    y, total = x, None
+    for a, dilations in enumerate(arch.dilations):
+        y = F.conv1d(y, own[f"a{a}.rechannel"])
+        for j, dilation in enumerate(dilations):
+            at = f"a{a}.l{j}"
+            z = torch.tanh(_convolve(y, own[f"{at}.weight"], own[f"{at}.bias"], dilation) + own[f"{at}.mix"][:, 0] * x)
+            y = y + F.conv1d(z, own[f"{at}.inner"], own[f"{at}.inner.bias"])
+            total = z if total is None else total + z
+        total = F.conv1d(total, own[f"a{a}.head"], own.get(f"a{a}.head.bias"))
+    return HEAD_SCALE * total
+
+
+def _tcn(arch, own, x):
+    y = x
+    for j, dilation in enumerate(arch.dilations[0]):
+        z = _convolve(y, own[f"l{j}.weight"], own[f"l{j}.bias"], dilation)
+        y = F.prelu(z, own[f"l{j}.slope"]) + own[f"l{j}.residual"][:, None] * y
+    return F.conv1d(y, own["head.weight"], own["head.bias"])
+
+
+def _gcn(arch, own, x):
+    y, n = F.conv1d(x, own["rechannel"]), arch.widths[0]
+    total = own["head.bias"]
+    for j, dilation in enumerate(arch.dilations[0]):
+        z = _convolve(y, own[f"l{j}.weight"], own[f"l{j}.bias"], dilation)
+        a = torch.tanh(z[:, :n]) * torch.sigmoid(z[:, n:])
+        if arch.block:
+            a = _modulate(a, own[f"l{j}.tf.w"], own[f"l{j}.tf.u"], own[f"l{j}.tf.b"], arch.block)
+        y = y + F.conv1d(a, own[f"l{j}.inner"], own[f"l{j}.inner.bias"])
+        total = total + F.conv1d(a, own[f"l{j}.head"])
+    return total
+
+
+def _modulate(a, w, u, b, block: int):
+    """Temporal FiLM: the maxima of each block go through an LSTM, whose output scales and shifts the block after it."""
+    lanes, n, length = a.shape
+    count = -(-length // block)
+    pooled = F.max_pool1d(F.pad(a, (0, count * block - length), value=-2.0), block).transpose(1, 2)  # |a| < 1: padding never wins
+    zeros = a.new_zeros(1, lanes, 2 * n)
+    h, _, _ = torch.lstm(pooled, (zeros, zeros), [w, u, b, torch.zeros_like(b)], True, 1, 0.0, True, False, True)
+    h = torch.cat([torch.zeros_like(h[:, :1]), h[:, :-1]], dim=1).transpose(1, 2).repeat_interleave(block, dim=2)[..., :length]
+    return (1.0 + h[:, :n]) * a + h[:, n:]
+
+
+def play_dynamic(arch: Architecture, weights: dict[str, torch.Tensor], x: torch.Tensor, knobs: torch.Tensor, state: State = None):
+    """Play an LSTM whose rows are scaled, sample by sample, by a small LSTM that hears the input and the knobs: Ha et al. 2017, appendix A.2.3."""
+    lanes, length = x.shape
+    n = arch.widths[0]
+    if state is None:
+        side = weights["dynamic.u"].shape[1]
+        state = (x.new_zeros(lanes, n), x.new_zeros(lanes, n), x.new_zeros(1, lanes, side), x.new_zeros(1, lanes, side))
+    h, c, side_h, side_c = state
+    heard = torch.cat([x[..., None], knobs.expand(lanes, length, -1)], dim=2)
+    s, side_h, side_c = torch.lstm(heard, (side_h, side_c), [weights["dynamic.w"], weights["dynamic.u"], weights["dynamic.b"],
+                                                             torch.zeros_like(weights["dynamic.b"])], True, 1, 0.0, True, False, True)
+    from_input = (1.0 + s @ weights["dynamic.out.w"].T) * (x[..., None] * weights["w"][:, 0]) + weights["b"] + s @ weights["dynamic.out.b"].T
+    scale = 1.0 + s @ weights["dynamic.out.u"].T
+    outputs = []
+    for step in range(length):
+        gates = from_input[:, step] + scale[:, step] * (h @ weights["u"].T)
+        i, f, g, o = gates.chunk(4, dim=1)
+        c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
+        h = torch.sigmoid(o) * torch.tanh(c)
+        outputs.append(h)
+    return torch.stack(outputs, dim=1) @ weights["head.weight"][0] + weights["head.bias"], (h, c, side_h, side_c)
