@@ -14,9 +14,10 @@ import numpy as np
 
 from circuits.circuit import Circuit
 from circuits.controls import Control
-from circuits.errors import CircuitError, ConvergenceError
+from circuits.errors import CircuitError
 from circuits.graph import check
 from circuits.nodal import compiled, emitted, transient
+from circuits.nodal.account import counted, demand
 from circuits.nodal.equations import Equations, assemble
 from circuits.nodal.glide import Glide
 from circuits.nodal.model import DkModel, ModelArrays, discretise
@@ -230,14 +231,8 @@ class NodalProcessor:
         tally = transient.tally()
         done = self._move(u, y, tally)
         start, self._time = self._time, self._time + len(x)
-        self._count(tally, start, len(x))
-        if done < len(x):
-            time = (start + done) / self._rate
-            raise ConvergenceError(f"a number is not finite at {time:.6f} s", time=time,
-                                   mend="Lower the input level, raise --oversample, or look for a circuit that has no bound.")
-        if self.strict and self._run.bad_samples:
-            raise ConvergenceError(f"{self._run.bad_samples} samples did not converge, the first at {self._run.first_bad_time:.6f} s",
-                                   time=self._run.first_bad_time, mend="Raise --oversample, or leave out --strict to count them only.")
+        self._run = counted(self._run, tally, start, len(x), self._rate)
+        demand(self._run, start + done if done < len(x) else None, self._rate, self.strict)
         return y[0] if len(y) == 1 else y
 
     def _move(self, u: np.ndarray, y: np.ndarray, tally: transient.Tally) -> int:
@@ -278,15 +273,6 @@ class NodalProcessor:
             times = np.maximum(self._time + np.arange(len(x)), 0) / self._rate if times is None else times
             u[:, k] = times if moving.kind == "time" else moving.waveform.at(times)
         return u
-
-    def _count(self, tally: transient.Tally, start: int, n: int) -> None:
-        run = self._run
-        bad = tuple((start + int(k)) / self._rate for k in tally.bad if k >= 0)
-        times = (run.bad_times + bad)[:16]
-        self._run = Run(samples=run.samples + n, bad_samples=run.bad_samples + int(tally.counts[2]),
-                        first_bad_time=times[0] if times else float("nan"),
-                        worst_residual=max(run.worst_residual, float(tally.residual[0])), iterations=run.iterations + int(tally.counts[0]),
-                        worst_iterations=max(run.worst_iterations, int(tally.counts[1])), bad_times=times)
 
 
 def _equations(circuit: Circuit) -> Equations:
