@@ -12,7 +12,7 @@ References
 ----------
 Werner, Nangia, Bernardini, Smith, Sarti: An improved and generalized diode clipper model for wave digital filters, AES 139, 2015.
 Bernardini, Werner, Sarti, Smith: Modeling nonlinear wave digital elements using the Lambert function, IEEE Trans. CAS-I 63(8), 2016.
-D'Angelo, Gabrielli, Turchet: Fast approximation of the Lambert W function for virtual analog modelling, DAFx-19, 2019 (polynomial starts).
+D'Angelo, Gabrielli, Turchet: Fast approximation of the Lambert W function for virtual analog modelling, DAFx-19, 2019 (approximate starts).
 """
 
 from __future__ import annotations
@@ -21,12 +21,15 @@ import math
 from dataclasses import replace
 from typing import NamedTuple
 
+import numpy as np
+
 from circuits.circuit import Element
 from circuits.devices.diode import DIODE
 from circuits.devices.junction import critical_voltage
 from circuits.devices.law import Limit, Placed
 from circuits.expressions import Voltage, leaves
 from circuits.kernels.jit import kernel
+from circuits.kernels.omega import omega
 
 CLOSE = 3e-4  # share of n Vt, or of v where that is less: a step of third order no larger than this ends at rounding
 FAST_ERROR = 3e-3  # largest error of the fast form in n Vt of the conducting diode (0.14 mV for a 1N4148), as long as R I and R J are below 1e-3 n Vt
@@ -50,28 +53,27 @@ class Direction(NamedTuple):
     alone: float
 
 
+def _taylor() -> np.ndarray:
+    """Omega and its first two derivatives (the second halved) at -9, -8.75, ... 241, shape (1001, 3)."""
+    w = np.array([omega(-9.0 + 0.25 * k) for k in range(1001)])
+    return np.column_stack([w, w / (1.0 + w), 0.5 * w / (1.0 + w)**3])
+
+
+TAYLOR = _taylor()
+
+
 @kernel
 def omega_start(x):
-    """Wright's omega, absolute error below 2e-4: 0 far down, four least-squares polynomials, then the asymptotic series."""
-    if x >= 10.0:
-        y = math.log(x)
-        z = 1.0 / x
-        return x - y + y * z * (1.0 + z * (0.5 * (y - 2.0) + z * (1.0 + y * (y / 3.0 - 1.5))))
-    if x >= 2.0:
-        t = x - 6.0
-        return 4.49666631 + t * (0.818064273 + t * (0.0135343155 + t * (-0.00118962304 + t * (0.000107784259 + t * (
-            -9.74839039e-06 + t * 6.04857791e-07)))))
-    if x >= -2.5:
-        t = x + 0.25
-        return 0.481299919 + t * (0.32480708 + t * (0.0739642253 + t * (0.000603345351 + t * (-0.0017956305 + t * (
-            4.98531964e-05 + t * 5.3147048e-05)))))
-    if x >= -6.0:
-        t = x + 4.25
-        return 0.0140680576 + t * (0.013866184 + t * (0.00672471947 + t * (0.0021339662 + t * (0.00049125629 + t * 6.69143494e-05))))
-    if x >= -9.0:
-        t = x + 7.5
-        return 0.000553059473 + t * (0.000544785732 + t * (0.000273700774 + t * (0.000105205094 + t * 2.54501188e-05)))
-    return 0.0
+    """Wright's omega, absolute error below 2e-4: 0 far down, the nearest of a thousand parabolas, then the asymptotic series."""
+    if x < -9.0:
+        return 0.0
+    if x < 241.0:
+        k = int(4.0 * x + 36.5)
+        t = x - (0.25 * k - 9.0)
+        return TAYLOR[k, 0] + t * (TAYLOR[k, 1] + t * TAYLOR[k, 2])
+    y = math.log(x)
+    z = 1.0 / x
+    return x - y + y * z * (1.0 + z * (0.5 * (y - 2.0) + z * (1.0 + y * (y / 3.0 - 1.5))))
 
 
 @kernel
@@ -138,7 +140,7 @@ def pair_voltage(e, up, down, fast):
     up, down : Direction
         For positive and for negative e.
     fast : int
-        0: to rounding. 1: omega's start alone, no exponential; error at most `FAST_ERROR`.
+        0: to rounding. 1: omega's start alone, no logarithm and no exponential; error at most `FAST_ERROR`.
 
     Returns
     -------

@@ -53,7 +53,7 @@ class WdfProcessor:
         "table": the generic kernel, which plays any circuit at once; "auto": straight-line code where it is in the cache or the roots
         are linear or diodes in closed form. Linear trees are equal to the last bit under all, others to the tolerance.
     fast : bool
-        Take closed-form roots from omega's polynomial alone: error up to `wdf.diodes.FAST_ERROR` n Vt, a third of the time.
+        Take closed-form roots from omega's start alone: error up to `wdf.diodes.FAST_ERROR` n Vt, half the time.
 
     Raises
     ------
