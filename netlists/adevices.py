@@ -42,6 +42,9 @@ def special(assembly: Assembly, fields: Fields) -> None:
     numbers = {}
     for name in list(fields.values):
         span = fields.take(name)
+        if name in ("en", "enk", "in", "ink"):  # noise, often a formula of frequency
+            numbers[name] = 0.0
+            continue
         numbers[name], rest = fields.scope.first_value(span)
         flags += rest.text.lower().split()
     (_ota if kind == "ota" else _gate)(assembly, fields, kind, nodes, numbers, flags)

@@ -73,7 +73,8 @@ def _make(assembly: Assembly, part: Part, scope: Scope) -> None:
     if part.letter == "x":
         if stand_in(assembly, cut):
             return
-        name = cut.words[-1].lower if cut.words else "?"
+        named = [word.lower for word in cut.words if word.lower not in ("params:", "optional:")]
+        name = named[-1] if named else "?"
         raise missing_subcircuit(part, scope, name)
     maker = _MAKERS.get(part.letter)
     if maker is None:

@@ -74,6 +74,15 @@ def controlled(assembly: Assembly, fields: Fields) -> None:
 def _by_voltage(assembly: Assembly, fields: Fields, nodes: tuple[str, str], multiplier: Value | None) -> None:
     """Linear E or G."""
     control = fields.nodes(2)
+    if fields.words and fields.words[0].lower in ("table", "tbl"):  # LTspice: in+ in- table(x, y, ...)
+        place = fields.words[0].span.place()
+        numbers = [expression(fields.word_value(word)) for word in fields.words[1:]]
+        fields.words.clear()
+        if len(numbers) < 2 or len(numbers) % 2:
+            fields.fail("has a TABLE without pairs", "Write table(0,0, 1,2).", place)
+        value = linear_table(fields.scope.voltage_between(control), list(zip(numbers[0::2], numbers[1::2])), place)
+        assembly.add((BehaviouralVoltage if fields.part.letter == "e" else BehaviouralCurrent)(fields.name, nodes, value, fields.place))
+        return
     span = fields.take("gain", "gm")
     if span is None and not fields.words:
         fields.fail("has no gain", f"Write {fields.part.written} out+ out- in+ in- gain.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from circuits.elements import BehaviouralCurrent, BehaviouralVoltage, CurrentSource, VoltageSource
 from circuits.expressions import Call, Value
 from circuits.waveforms import Waveform
-from netlists.assembly import Assembly, Fields, expression, is_constant
+from netlists.assembly import BOOKKEEPING, Assembly, Fields, expression, is_constant
 from netlists.passives import parallel_extras, series_resistance
 from netlists.trees import linear_table
 from netlists.words import Word, plain, words
@@ -59,6 +59,8 @@ def source(assembly: Assembly, fields: Fields) -> None:
             if len(numbers) < 2 or len(numbers) % 2:
                 fields.fail(f"has {len(numbers)} numbers in its {word.text}", "Give pairs of voltage and current.", word.span.place())
             dc, numbers = linear_table(fields.scope.voltage_between(nodes), list(zip(numbers[0::2], numbers[1::2])), word.span.place()), []
+        elif key in BOOKKEEPING:
+            continue
         elif key in _SILENT:
             while found and not _is_keyword(found[0]):
                 found.pop(0)
