@@ -397,3 +397,17 @@ def test_inspect_writes_a_deck_that_plays_the_same(desk, capsys):
     refused(capsys, "no circuit|--write-netlist", "inspect", "amp.nam", "--write-netlist", "no.cir")
     refused(capsys, "nowhere", "inspect", "rc.cir", "--write-netlist", "nowhere/no.cir")
     refused(capsys, "no capture", "inspect", "rc.cir", "--write-nam", "no.nam")
+
+
+def test_variants_of_one_model(desk, capsys):
+    Path("table.csv").write_text("r, c\n1k, 100n\n10k, 100n\n1k, 10n\n")
+    code, out, err = command(capsys, "simulate", "rc.cir", "in.wav", "-o", "out.wav", "--variants", "table.csv", "--json")
+    assert code == 0, err
+    told = json.loads(out)
+    assert [Path(one["path"]).name for one in told] == ["out-001.wav", "out-002.wav", "out-003.wav"] and not Path("out.wav").exists()
+    for number, (r, c) in enumerate((("1k", "100n"), ("10k", "100n"), ("1k", "10n")), 1):
+        alone = aw.simulate("rc.cir", "in.wav", controls={"r": r, "c": c})
+        assert np.allclose(read_audio(f"out-{number:03d}.wav").samples, alone.samples, atol=1e-7)
+    for text, words in (("r\n5\n", "out of range"), ("r,c\n1k\n", "table.csv, line 2"), ("r\n", "no variant"), ("nope\n1\n", "nope")):
+        Path("table.csv").write_text(text)
+        refused(capsys, words, "simulate", "rc.cir", "in.wav", "-o", "no.wav", "--variants", "table.csv")

@@ -27,6 +27,7 @@ def simulate(
     tail: Annotated[float, typer.Option(metavar="SECONDS", help="Play silence behind the recording.")] = 0.0,
     subtype: Annotated[Optional[str], typer.Option(metavar="float|pcm24|...", help="Format of the samples: float, double, pcm16, pcm24, pcm32.")] = None,
     automate: Annotated[Optional[Path], typer.Option(metavar="CSV", help="Turn controls while it plays: lines of seconds, control, position.")] = None,
+    variants: Annotated[Optional[Path], typer.Option(metavar="CSV", help="Play many: names of controls, then a line for each variant; writes OUT-001, OUT-002, ...")] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Fail at the first sample that does not converge; refuse what is not understood.")] = False,
     input: choices.Input = None,
     output: choices.Output = None,
@@ -43,6 +44,21 @@ def simulate(
     from ampwright.commands import terminal
     from ampwright.commands.recordings import destinations, write_all
 
+    if variants is not None:
+        from ampwright.variants import simulate_many, variants_of  # joblib's import is paid by those who use it
+
+        if probe:
+            raise typer.BadParameter("--variants and --probe don't go together; probe one variant with --set")
+        table = variants_of(variants)
+        files = destinations(out, recording, [f"{number:03d}" for number in range(1, len(table) + 1)], subtype)[1:]
+        how = choices.given(input=input, output=output, control=control, include_paths=include_path, slim=slim, calibrate=calibrate, normalise=normalise)
+        with terminal.progress(not json) as tell:
+            results = simulate_many(model, str(recording), [{**choices.positions(set), **variant} for variant in table], rate, settings=how, progress=tell,
+                                    engine=engine, oversample=oversample, strict=strict, full_scale=full_scale, level=level, tail=tail,
+                                    rate_strict=rate_strict, automation=simulation.automation_of(automate) if automate is not None else ())
+        gains = write_all(dict(zip(files, [result.samples for result in results])), results[0].sample_rate, subtype=subtype, peak=peak)
+        report_many(results, table, gains, json=json)
+        return
     files = destinations(out, recording, probe or [], subtype)
     how = choices.given(input=input, output=output, control=control, include_paths=include_path, slim=slim, calibrate=calibrate, normalise=normalise)
     with terminal.progress(not json) as tell:
@@ -86,3 +102,16 @@ def report(result, gains, *, model: str, engine: str, oversample: int, json: boo
     if run.bad_samples:
         times = ", ".join(f"{time:.6f}" for time in run.bad_times[:BAD_TIMES]) + (", ..." if run.bad_samples > BAD_TIMES else "")
         terminal.note(f"{run.bad_samples} steps did not converge, at {times} s. Raise --oversample, or use --strict to make this an error.", "warning")
+
+
+def report_many(results, table, gains, *, json: bool) -> None:
+    """Print one line a variant."""
+    from ampwright.commands import terminal
+
+    if json:
+        terminal.print_json([{"path": path, "gain": gain, "controls": variant, "run": result.run, "seconds": result.seconds,
+                              "real_time_factor": result.real_time_factor} for (path, gain), variant, result in zip(gains.items(), table, results)])
+        return
+    terminal.table("", ("file", "controls", "real time", "worst residual", "not converged"), [
+        (str(path), " ".join(f"{name}={value}" for name, value in variant.items()), f"{result.real_time_factor:.1f}x",
+         f"{result.run.worst_residual:.1e} V", str(result.run.bad_samples or "none")) for path, variant, result in zip(gains, table, results)])
