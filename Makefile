@@ -18,7 +18,7 @@ demo: setup
 
 test: setup
 	@command -v ngspice >/dev/null || echo "ngspice is not installed: the stored golden results stand in for it"
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadgroup
 
 clean:
 	rm -rf $(VENV) build dist demo *.egg-info
