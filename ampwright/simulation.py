@@ -173,8 +173,9 @@ def simulate(model: str | Path | Circuit | Processor, samples, sample_rate: floa
         played.append(out / volts)
     stack = np.stack(played)  # (n_channels, n_outputs, n_samples)
     shaped = [stack[0, k] if heard.ndim == 1 else np.ascontiguousarray(stack[:, k]) for k in range(stack.shape[1])]
+    heard_at = dict(zip(names, shaped))
     tell(1.0, "done")
-    return Result(shaped[0], sample_rate, joined(runs), dict(zip(names[1:], shaped[1:])), processor.latency, start_up, seconds, tuple(notes))
+    return Result(shaped[0], sample_rate, joined(runs), {name: heard_at[name] for name in dict.fromkeys([*names[1:], *map(probe_name, probes)])}, processor.latency, start_up, seconds, tuple(notes))
 
 
 def recording(name: str | Path) -> Audio:
@@ -215,13 +216,23 @@ def _check_rate(sample_rate: float) -> None:
         raise RateError(f"a sample rate of {sample_rate:g} Hz makes no sense for audio", mend="Give Hz from 1000 to 10 million.")
 
 
+def probe_name(probe: str) -> str:
+    """How a probe is called among the outputs.
+
+    Examples
+    --------
+    >>> probe_name("V(Plate, 0)"), probe_name("out")
+    ('plate,0', 'out')
+    """
+    name = "".join(probe.lower().split())
+    return name[2:-1] if name.startswith("v(") and name.endswith(")") else name
+
+
 def with_probes(circuit: Circuit, probes: Sequence[str]) -> Circuit:
     """The circuit with further nodes to listen to; raises CircuitError for a node that is not there, with a suggestion."""
     found = []
     for probe in probes:
-        name = probe.strip().lower()
-        name = name[2:-1] if name.startswith("v(") and name.endswith(")") else name
-        pair = [node.strip() for node in name.split(",")]
+        pair = probe_name(probe).split(",")
         for node in pair:
             if len(pair) > 2 or node not in circuit.nodes and node != GROUND:
                 close = get_close_matches(node, circuit.nodes, 1)

@@ -97,6 +97,13 @@ def test_stereo_probes_and_tail(desk, capsys):
     assert np.array_equal(alone.samples, both.channel(1)), "each channel starts from rest"
 
 
+def test_probes_of_every_spelling(desk, capsys):
+    simulated(capsys, "rc.cir", "in.wav", "--probe", "V(In, Out)", "--probe", "out", "--probe", "in")
+    out, again, source = (read_audio(name).samples for name in ("out.wav", "out-out.wav", "out-in.wav"))
+    across = read_audio(next(str(path) for path in Path().glob("out-*in*out*.wav"))).samples
+    assert np.array_equal(out, again) and np.allclose(across, source - out, atol=1e-7)
+
+
 def test_volts_and_full_scale(desk, capsys):
     Path("loud.cir").write_text(RC.replace("*@ output out", "*@ output out\n*@ level 10").replace("C1 out 0 {c}", "C1 out 0 {c}\nD1 out 0 DX")
                                 .replace(".end", ".model DX D(IS=1n)\n.end"))

@@ -65,7 +65,7 @@ def simulate(
         result = simulation.simulate(model, recording, rate, engine=engine, oversample=oversample, controls=choices.positions(set), probes=probe or (),
                                      strict=strict, full_scale=full_scale, level=level, tail=tail, rate_strict=rate_strict, settings=how, progress=tell,
                                      automation=simulation.automation_of(automate) if automate is not None else ())
-    signals = dict(zip(files, [result.samples, *(result.probes[name] for name in list(result.probes)[len(result.probes) - len(files) + 1:])]))
+    signals = dict(zip(files, [result.samples, *(result.probes[simulation.probe_name(name)] for name in probe or ())], strict=True))
     gains = write_all(signals, result.sample_rate, subtype=subtype, peak=peak)
     report(result, gains, model=model, engine=engine, oversample=oversample, json=json, unit="" if full_scale or level else " V")
 
