@@ -95,7 +95,7 @@ def fit_structure(name: str, fitted: dict[str, Block], material: Material, rng: 
     part = stretches(material.train, GROWTH, rng)
 
     def descend(block, iterations, tolerance=1e-3, recordings=part):
-        return levenberg_marquardt(block, recordings, material.hold, iterations=iterations, tolerance=tolerance, patience=8,
+        return levenberg_marquardt(block, recordings, material.hold, iterations=iterations, tolerance=tolerance, patience=20,
                                    seconds=max(deadline - time.process_time(), 0.1), emphasis=emphasis,
                                    balanced=len(material.train) > 1, on_step=on_step)
 
