@@ -247,9 +247,9 @@ def test_no_input_lists_the_candidates(desk, capsys):
 def test_billion_laughs(desk, capsys):
     levels = "".join(f".subckt s{k} a b\n" + "".join(f"X{n} a b s{k + 1}\n" for n in range(10)) + ".ends\n" for k in range(9))
     Path("bad.cir").write_text("bad\n*@ output out\nVIN in 0 AC 1\nX1 in out s0\n" + levels + ".subckt s9 a b\nR1 a b 1k\n.ends\n")
-    begun = time.monotonic()
+    begun = time.process_time()
     refused(capsys, "bad.cir", "simulate", "bad.cir", "in.wav", "-o", "out.wav")
-    assert time.monotonic() - begun < 60.0
+    assert time.process_time() - begun < 30.0
 
 
 def test_bad_recordings(desk, capsys):
@@ -314,11 +314,16 @@ def test_numbers_without_sense_are_exit_code_one(desk, capsys):
 def test_interrupt_leaves_no_file(desk):
     write_audio("long.wav", 0.1 * np.sin(np.arange(48000 * 600) * 0.05), 48000)
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    child = subprocess.Popen([sys.executable, "-m", "ampwright", "simulate", "tube_screamer", "long.wav", "-o", "out.wav", "--oversample", "8"],
-                             env=environment, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    time.sleep(3.0)
-    child.send_signal(signal.SIGINT)
-    out, err = child.communicate(timeout=120)
+    # what a shell starts in the background ignores SIGINT, and so would its children
+    with subprocess.Popen([sys.executable, "-m", "ampwright", "simulate", "tube_screamer", "long.wav", "-o", "out.wav", "--oversample", "8"],
+                          env=environment, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+                          preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)) as child:
+        try:
+            time.sleep(3.0)
+            child.send_signal(signal.SIGINT)
+            out, err = child.communicate(timeout=120)
+        finally:
+            child.kill()
     # a shell reports both as 130: Python ends by the signal itself if it arrived within an exec, as importing a dataclass has one
     assert child.returncode in (130, -signal.SIGINT) and "interrupted" in err and "Traceback" not in err, err
     assert sorted(path.name for path in Path().iterdir()) == ["in.wav", "long.wav", "rc.cir"]
