@@ -7,7 +7,6 @@ own is resampled around. Latency is taken out.
 
 from __future__ import annotations
 
-import csv
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path
@@ -16,16 +15,15 @@ from typing import Callable, Mapping, Sequence
 
 import numpy as np
 
+from ampwright.automation import Automation
 from ampwright.models import adjusted, load, locate, player
 from circuits.circuit import GROUND, Circuit
-from circuits.errors import CircuitError, ConvergenceError, Place, RateError, SignalError
-from circuits.processor import Processor, Run, turned
-from circuits.units import parse_number
+from circuits.errors import CircuitError, ConvergenceError, RateError, SignalError
+from circuits.processor import Processor, Run
 from validation.audio import Audio, check_recording, read_audio, resample
 from validation.signals import PHRASES, shipped_phrase
 
 BLOCK = 8192  # samples between two reports of progress: a sixth of a second of audio
-LARGEST_TABLE = 16 * 2**20  # bytes
 Progress = Callable[[float, str], None]
 
 
@@ -71,7 +69,7 @@ class Result:
 def simulate(model: str | Path | Circuit | Processor, samples, sample_rate: float | None = None, *, engine: str = "nodal", oversample: int = 1,
              controls: Mapping[str, float | str] | None = None, probes: Sequence[str] = (), strict: bool = False, full_scale: bool = False,
              level: float | None = None, tail: float = 0.0, rate_strict: bool = False,
-             settings: Mapping[str, object] | None = None, automation: Sequence[tuple[float, str, float]] = (), progress: Progress | None = None) -> Result:
+             settings: Mapping[str, object] | None = None, automation: Sequence[Sequence] = (), progress: Progress | None = None) -> Result:
     """Play a recording through a model.
 
     Parameters
@@ -103,7 +101,7 @@ def simulate(model: str | Path | Circuit | Processor, samples, sample_rate: floa
     settings : mapping, optional
         Handed to `load` if ``model`` is a path or a name.
     automation : sequence of (seconds, control, position)
-        Controls to turn while it plays, to the sample; the same for each channel.
+        Controls to turn while it plays, on straight lines from row to row, as `ampwright.automation` tells; the same for each channel.
     progress : callable, optional
         ``progress(done, text)`` with done from 0 to 1.
 
@@ -158,7 +156,7 @@ def simulate(model: str | Path | Circuit | Processor, samples, sample_rate: floa
         notes.append(f"resampled from {sample_rate:g} Hz to the model's {model.sample_rate:g} Hz and back")
     channels = np.atleast_2d(heard)
     at_rest = {name: control.position for name, control in processor.controls.items()}
-    moves = _moves(automation, processor, sample_rate)
+    followed = Automation(processor, automation)
     silence = np.zeros(int(round(tail * sample_rate)) + processor.latency)
     played, runs, seconds = [], [], 0.0
     for number, channel in enumerate(channels):
@@ -167,7 +165,7 @@ def simulate(model: str | Path | Circuit | Processor, samples, sample_rate: floa
             processor.reset()
         signal = np.concatenate([channel * volts, silence])
         begun = perf_counter()
-        out = _play(processor, signal, moves, lambda done: tell((number + done) / len(channels), "playing"))[:, processor.latency:]
+        out = _play(processor, signal, followed, lambda done: tell((number + done) / len(channels), "playing"))[:, processor.latency:]
         seconds += perf_counter() - begun
         runs.append(processor.run)
         played.append(out / volts)
@@ -242,62 +240,24 @@ def with_probes(circuit: Circuit, probes: Sequence[str]) -> Circuit:
     return replace(circuit, outputs=tuple(dict.fromkeys([*circuit.outputs, *found])))
 
 
-def _moves(automation: Sequence[tuple[float, str, float]], processor: Processor, sample_rate: float) -> list[tuple[int, str, float]]:
-    """Sample, control and position of each move, in order of time; raises CircuitError before anything is played."""
-    moves = []
-    for seconds, name, position in automation:
-        if not (np.isfinite(seconds) and seconds >= 0.0):
-            raise CircuitError(f"{name} can't be turned at {seconds} s", mend="Give seconds from 0 on.")
-        turned(processor.controls, {name: position})
-        moves.append((int(round(seconds * sample_rate)), name, float(position)))
-    return sorted(moves, key=lambda move: move[0])
-
-
-def _play(processor: Processor, signal: np.ndarray, moves: Sequence[tuple[int, str, float]], tell: Callable[[float], None]) -> np.ndarray:
+def _play(processor: Processor, signal: np.ndarray, automation: Automation, tell: Callable[[float], None]) -> np.ndarray:
     """All samples in blocks, controls turned between them; (n_outputs, n_samples)."""
     parts = []
-    edges = sorted({*range(0, len(signal), BLOCK), *(at for at, _, _ in moves if at < len(signal)), len(signal)})
-    for start, stop in zip(edges[:-1], edges[1:]):
-        for at, name, position in moves:
-            if at == start:
-                processor.turn(**{name: position})
-        out = np.atleast_2d(processor.process(signal[start:stop]))
-        if not np.isfinite(out).all():
-            time = (start + int(np.argmin(np.isfinite(out).all(axis=0)))) / processor.sample_rate
-            raise ConvergenceError(f"a number is not finite at {time:.6f} s", time=time, mend="Lower the input level.")
-        parts.append(out)
-        tell(stop / len(signal))
+    edges = automation.edges(len(signal))
+    told = 0
+    for begin, end in zip(edges[:-1], edges[1:]):
+        automation.turn(begin, end)
+        for start in range(begin, end, BLOCK):
+            stop = min(start + BLOCK, end)
+            out = np.atleast_2d(processor.process(signal[start:stop]))
+            if not np.isfinite(out).all():
+                time = (start + int(np.argmin(np.isfinite(out).all(axis=0)))) / processor.sample_rate
+                raise ConvergenceError(f"a number is not finite at {time:.6f} s", time=time, mend="Lower the input level.")
+            parts.append(out)
+            if stop >= told + BLOCK or stop == len(signal):
+                told = stop
+                tell(stop / len(signal))
     return np.concatenate(parts, axis=1)
-
-
-def automation_of(path: str | Path) -> tuple[tuple[float, str, float], ...]:
-    """Read moves of controls from a CSV file of lines ``seconds, control, position``; a first line of words is a heading.
-
-    Raises
-    ------
-    SignalError
-        For a file that can't be read, or a line that is no move; with its number.
-    """
-    place = Place(str(path))
-    try:
-        if Path(path).stat().st_size > LARGEST_TABLE:
-            raise SignalError("the table has more than 16 MiB", place=place, mend="Give fewer moves.")
-        rows = list(csv.reader(Path(path).read_text(encoding="utf-8-sig").splitlines()))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise SignalError(f"the table can't be read ({getattr(error, 'strerror', None) or error})", place=place,
-                          mend="Give a CSV file of lines such as 1.5, drive, 0.7.") from None
-    moves = []
-    for number, row in enumerate(rows, 1):
-        cells = [cell.strip() for cell in row]
-        if not any(cells) or cells[0].startswith("#") or number == 1 and cells[0].lower() in ("time", "seconds", "t"):
-            continue
-        try:
-            seconds, name, position = cells
-            moves.append((parse_number(seconds), name, parse_number(position)))
-        except ValueError:
-            raise SignalError(f"{', '.join(cells)!r} is no move of a control", place=Place(str(path), number),
-                              mend="Write seconds, control, position, such as 1.5, drive, 0.7.") from None
-    return tuple(moves)
 
 
 def joined(runs: Sequence[Run]) -> Run:

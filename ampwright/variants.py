@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
-import csv
+import re
 from pathlib import Path
-from typing import Mapping, Sequence
+from typing import Mapping, NamedTuple, Sequence
 
 from joblib import Parallel, delayed
 
 from ampwright.models import adjusted, load
-from ampwright.simulation import LARGEST_TABLE, Progress, Result, simulate
+from ampwright.simulation import Progress, Result, simulate
+from ampwright.tables import number, rows
 from circuits.circuit import Circuit
-from circuits.errors import Place, SignalError
+from circuits.errors import CircuitError, Place, SignalError
 from circuits.processor import Processor
 
+EXAMPLE = "a heading of names such as drive,tone and a line of numbers for each variant"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_]{0,63}\Z")
 
-def simulate_many(model: str | Path | Circuit | Processor, samples, variants: Sequence[Mapping[str, float | str]], sample_rate: float | None = None, *,
+
+class Row(NamedTuple):
+    """One variant of a table: its name, positions of controls and values of parameters, and the line that says so."""
+
+    name: str
+    values: Mapping[str, float | str]
+    place: Place
+
+
+def simulate_many(model: str | Path | Circuit | Processor, samples, variants: Sequence[Mapping[str, float | str] | Row], sample_rate: float | None = None, *,
                   n_jobs: int = -1, settings: Mapping[str, object] | None = None, progress: Progress | None = None, **options) -> list[Result]:
     """Play a recording through many variants of a model.
 
@@ -23,7 +35,7 @@ def simulate_many(model: str | Path | Circuit | Processor, samples, variants: Se
     ----------
     model, samples, sample_rate
         As for `simulate`.
-    variants : sequence of mapping
+    variants : sequence of mapping, or of rows that `variants_of` read
         For each, positions of controls and values of other top-level parameters.
     n_jobs : int
         How many at once; -1 is all cores. joblib's `parallel_config` chooses another backend, Dask's for instance.
@@ -54,11 +66,9 @@ def simulate_many(model: str | Path | Circuit | Processor, samples, variants: Se
     if not variants:
         raise SignalError("there are no variants", mend="Give at least one.")
     loaded = load(model, **dict(settings or {})) if isinstance(model, (str, Path)) else model
-    if isinstance(loaded, Circuit):
-        for variant in variants:
-            adjusted(loaded, variant).values()
+    wanted = [_row(loaded, variant) for variant in variants]
     tell = progress or (lambda done, text: None)
-    work = (delayed(simulate)(loaded, samples, sample_rate, controls=variant, **options) for variant in variants)
+    work = (delayed(simulate)(loaded, samples, sample_rate, controls=values, **options) for values in wanted)
     results = []
     for result in Parallel(n_jobs=min(n_jobs, len(variants)) if n_jobs > 0 else n_jobs, return_as="generator")(work):
         results.append(result)
@@ -66,31 +76,40 @@ def simulate_many(model: str | Path | Circuit | Processor, samples, variants: Se
     return results
 
 
-def variants_of(path: str | Path) -> list[dict[str, str]]:
-    """Read variants from a CSV file: names of controls in the first line, then one variant a line.
+def _row(circuit: Circuit | Processor, variant: Mapping[str, float | str] | Row) -> Mapping[str, float | str]:
+    """The values of a variant, once it is sure that a circuit takes them; raises CircuitError with the line."""
+    values, place = (variant.values, variant.place) if isinstance(variant, Row) else (variant, None)
+    if isinstance(circuit, Circuit):
+        try:
+            adjusted(circuit, values).values()
+        except CircuitError as error:
+            raise CircuitError(error.what, place=error.place or place, mend=error.mend) from None
+    return values
+
+
+def variants_of(path: str | Path) -> list[Row]:
+    """Read variants from a CSV file: names of controls and parameters in the first line, then one variant a line.
+
+    A column ``name`` names the variants; without it they are numbered from 001.
 
     Raises
     ------
     SignalError
-        For a file that can't be read, or a line with another number of cells than the first; with its number.
+        For a file that can't be read, a column twice, a line with another number of cells than the first, a cell that is no number, or a name
+        that stands twice or is no part of a file name; with its line.
     """
-    place = Place(str(path))
-    try:
-        if Path(path).stat().st_size > LARGEST_TABLE:
-            raise SignalError("the table has more than 16 MiB", place=place, mend="Give fewer variants.")
-        rows = [[cell.strip() for cell in row] for row in csv.reader(Path(path).read_text(encoding="utf-8-sig").splitlines())]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise SignalError(f"the table can't be read ({getattr(error, 'strerror', None) or error})", place=place,
-                          mend="Give a CSV file with names of controls in its first line.") from None
-    names, *lines = rows or [[]]
-    variants = []
-    for number, cells in enumerate(lines, 2):
-        if not any(cells):
-            continue
-        if len(cells) != len(names) or not all(cells):
-            raise SignalError(f"{len([cell for cell in cells if cell])} values for {len(names)} controls", place=Place(str(path), number),
-                              mend=f"Give one for each of {', '.join(names)}.")
-        variants.append(dict(zip(names, cells)))
-    if not variants or not all(names):
-        raise SignalError("the table holds no variant", place=place, mend="Write names of controls in the first line, then one variant a line.")
-    return variants
+    (place, heading), *lines = rows(path, EXAMPLE)
+    lower = [word.lower() for word in heading]
+    if "" in lower or len(set(lower)) < len(lower) or lower == ["name"]:
+        raise SignalError("each column needs a name of its own, and one besides 'name' has to be there", place=place, mend=f"Give {EXAMPLE}.")
+    found: list[Row] = []
+    taken = set()
+    for count, (where, cells) in enumerate(lines, 1):
+        name = cells[lower.index("name")] if "name" in lower else f"{count:03d}"
+        if not _NAME.match(name):
+            raise SignalError(f"{name!r} can't be a part of a file name", place=where, mend="Use letters, digits and _.")
+        if name.lower() in taken:
+            raise SignalError(f"the name {name!r} stands twice", place=where, mend="Name each variant once.")
+        taken.add(name.lower())
+        found.append(Row(name, {head: number(cell, where, head) for head, cell in zip(heading, cells) if head.lower() != "name"}, where))
+    return found

@@ -26,8 +26,8 @@ def simulate(
     peak: Annotated[Optional[float], typer.Option(metavar="DBFS", help="Scale what is written to this peak, and say by how much.")] = None,
     tail: Annotated[float, typer.Option(metavar="SECONDS", help="Play silence behind the recording.")] = 0.0,
     subtype: Annotated[Optional[str], typer.Option(metavar="float|pcm24|...", help="Format of the samples: float, double, pcm16, pcm24, pcm32.")] = None,
-    automate: Annotated[Optional[Path], typer.Option(metavar="CSV", help="Turn controls while it plays: lines of seconds, control, position.")] = None,
-    variants: Annotated[Optional[Path], typer.Option(metavar="CSV", help="Play many: names of controls, then a line for each variant; writes OUT-001, OUT-002, ...")] = None,
+    automate: Annotated[Optional[Path], typer.Option(metavar="CSV", help="Turn controls while it plays, on straight lines between rows of a table headed time,control,position; the first row, and a second at the same time, is a jump.")] = None,
+    variants: Annotated[Optional[Path], typer.Option(metavar="CSV", help="Play many: names of controls, then a line for each variant; writes OUT-001, OUT-002, ..., or OUT-NAME by a column called name.")] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Fail at the first sample that does not converge; refuse what is not understood.")] = False,
     input: choices.Input = None,
     output: choices.Output = None,
@@ -41,6 +41,7 @@ def simulate(
 ) -> None:
     """Play a recording through a model."""
     import ampwright.simulation as simulation
+    from ampwright.automation import automation_of
     from ampwright.commands import terminal
     from ampwright.commands.recordings import destinations, write_all
 
@@ -50,12 +51,13 @@ def simulate(
         if probe:
             raise typer.BadParameter("--variants and --probe don't go together; probe one variant with --set")
         table = variants_of(variants)
-        files = destinations(out, recording, [f"{number:03d}" for number in range(1, len(table) + 1)], subtype)[1:]
+        files = destinations(out, recording, [row.name for row in table], subtype)[1:]
         how = choices.given(input=input, output=output, control=control, include_paths=include_path, slim=slim, calibrate=calibrate, normalise=normalise)
         with terminal.progress(not json) as tell:
-            results = simulate_many(model, str(recording), [{**choices.positions(set), **variant} for variant in table], rate, settings=how, progress=tell,
+            wanted = [row._replace(values={**choices.positions(set), **row.values}) for row in table]
+            results = simulate_many(model, str(recording), wanted, rate, settings=how, progress=tell,
                                     engine=engine, oversample=oversample, strict=strict, full_scale=full_scale, level=level, tail=tail,
-                                    rate_strict=rate_strict, automation=simulation.automation_of(automate) if automate is not None else ())
+                                    rate_strict=rate_strict, automation=automation_of(automate) if automate is not None else ())
         gains = write_all(dict(zip(files, [result.samples for result in results])), results[0].sample_rate, subtype=subtype, peak=peak)
         report_many(results, table, gains, json=json)
         return
@@ -64,7 +66,7 @@ def simulate(
     with terminal.progress(not json) as tell:
         result = simulation.simulate(model, recording, rate, engine=engine, oversample=oversample, controls=choices.positions(set), probes=probe or (),
                                      strict=strict, full_scale=full_scale, level=level, tail=tail, rate_strict=rate_strict, settings=how, progress=tell,
-                                     automation=simulation.automation_of(automate) if automate is not None else ())
+                                     automation=automation_of(automate) if automate is not None else ())
     signals = dict(zip(files, [result.samples, *(result.probes[simulation.probe_name(name)] for name in probe or ())], strict=True))
     gains = write_all(signals, result.sample_rate, subtype=subtype, peak=peak)
     report(result, gains, model=model, engine=engine, oversample=oversample, json=json, unit="" if full_scale or level else " V")
@@ -109,9 +111,9 @@ def report_many(results, table, gains, *, json: bool) -> None:
     from ampwright.commands import terminal
 
     if json:
-        terminal.print_json([{"path": path, "gain": gain, "controls": variant, "run": result.run, "seconds": result.seconds,
-                              "real_time_factor": result.real_time_factor} for (path, gain), variant, result in zip(gains.items(), table, results)])
+        terminal.print_json([{"path": path, "gain": gain, "name": row.name, "controls": row.values, "run": result.run, "seconds": result.seconds,
+                              "real_time_factor": result.real_time_factor} for (path, gain), row, result in zip(gains.items(), table, results)])
         return
     terminal.table("", ("file", "controls", "real time", "worst residual", "not converged"), [
-        (str(path), " ".join(f"{name}={value}" for name, value in variant.items()), f"{result.real_time_factor:.1f}x",
-         f"{result.run.worst_residual:.1e} V", str(result.run.bad_samples or "none")) for path, variant, result in zip(gains, table, results)])
+        (str(path), " ".join(f"{name}={value:g}" for name, value in row.values.items()), f"{result.real_time_factor:.1f}x",
+         f"{result.run.worst_residual:.1e} V", str(result.run.bad_samples or "none")) for path, row, result in zip(gains, table, results)])
