@@ -7,6 +7,7 @@ own is resampled around. Latency is taken out.
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path
@@ -19,11 +20,15 @@ from ampwright.automation import Automation
 from ampwright.models import adjusted, load, locate, player
 from circuits.circuit import GROUND, Circuit
 from circuits.errors import CircuitError, ConvergenceError, RateError, SignalError
+from circuits.nodal import compiled
+from circuits.nodal.processor import NodalProcessor
 from circuits.processor import Processor, Run
 from validation.audio import Audio, check_recording, read_audio, resample
 from validation.signals import PHRASES, shipped_phrase
 
 BLOCK = 8192  # samples between two reports of progress: a sixth of a second of audio
+LONG = 5.0  # seconds of playing after which a kernel of the circuit's own pays
+logger = logging.getLogger(__name__)
 Progress = Callable[[float, str], None]
 
 
@@ -49,6 +54,8 @@ class Result:
         Seconds spent on the samples.
     notes : tuple of str
         What was assumed or changed on the way.
+    compiling : bool
+        True if the circuit's own kernel is now being compiled in the background, for the next start.
     """
 
     samples: np.ndarray
@@ -59,6 +66,7 @@ class Result:
     start_up: float = 0.0
     seconds: float = 0.0
     notes: tuple[str, ...] = ()
+    compiling: bool = False
 
     @property
     def real_time_factor(self) -> float:
@@ -69,7 +77,8 @@ class Result:
 def simulate(model: str | Path | Circuit | Processor, samples, sample_rate: float | None = None, *, engine: str = "nodal", oversample: int = 1,
              controls: Mapping[str, float | str] | None = None, probes: Sequence[str] = (), strict: bool = False, full_scale: bool = False,
              level: float | None = None, tail: float = 0.0, rate_strict: bool = False,
-             settings: Mapping[str, object] | None = None, automation: Sequence[Sequence] = (), progress: Progress | None = None) -> Result:
+             settings: Mapping[str, object] | None = None, automation: Sequence[Sequence] = (), ahead: bool = True,
+             progress: Progress | None = None) -> Result:
     """Play a recording through a model.
 
     Parameters
@@ -102,6 +111,8 @@ def simulate(model: str | Path | Circuit | Processor, samples, sample_rate: floa
         Handed to `load` if ``model`` is a path or a name.
     automation : sequence of (seconds, control, position)
         Controls to turn while it plays, on straight lines from row to row, as `ampwright.automation` tells; the same for each channel.
+    ahead : bool
+        If the generic kernel took long (`LONG` seconds), compile the circuit's own in the background for the next start.
     progress : callable, optional
         ``progress(done, text)`` with done from 0 to 1.
 
@@ -172,8 +183,9 @@ def simulate(model: str | Path | Circuit | Processor, samples, sample_rate: floa
     stack = np.stack(played)  # (n_channels, n_outputs, n_samples)
     shaped = [stack[0, k] if heard.ndim == 1 else np.ascontiguousarray(stack[:, k]) for k in range(stack.shape[1])]
     heard_at = dict(zip(names, shaped))
+    compiling = ahead and seconds > LONG and _compile_ahead(processor)
     tell(1.0, "done")
-    return Result(shaped[0], sample_rate, joined(runs), {name: heard_at[name] for name in dict.fromkeys([*names[1:], *map(probe_name, probes)])}, processor.latency, start_up, seconds, tuple(notes))
+    return Result(shaped[0], sample_rate, joined(runs), {name: heard_at[name] for name in dict.fromkeys([*names[1:], *map(probe_name, probes)])}, processor.latency, start_up, seconds, tuple(notes), compiling)
 
 
 def recording(name: str | Path) -> Audio:
@@ -238,6 +250,19 @@ def with_probes(circuit: Circuit, probes: Sequence[str]) -> Circuit:
                                    f"Nodes: {', '.join(circuit.nodes[:12])}.")
         found.append(",".join(pair))
     return replace(circuit, outputs=tuple(dict.fromkeys([*circuit.outputs, *found])))
+
+
+def _compile_ahead(processor: Processor) -> bool:
+    """Compile a circuit's own kernel aside, if the generic one has played; returns whether that has begun."""
+    inner = getattr(processor, "inner", processor)
+    if not (isinstance(inner, NodalProcessor) and inner.generic):
+        return False
+    try:
+        compiled.compile_aside(inner.model)
+    except OSError as error:  # a cache that can't be written: the next start is as slow as this one, no more
+        logger.info("the circuit's kernel is not compiled ahead: %s", error)
+        return False
+    return True
 
 
 def _play(processor: Processor, signal: np.ndarray, automation: Automation, tell: Callable[[float], None]) -> np.ndarray:

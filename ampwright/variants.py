@@ -68,7 +68,7 @@ def simulate_many(model: str | Path | Circuit | Processor, samples, variants: Se
     loaded = load(model, **dict(settings or {})) if isinstance(model, (str, Path)) else model
     wanted = [_row(loaded, variant) for variant in variants]
     tell = progress or (lambda done, text: None)
-    work = (delayed(simulate)(loaded, samples, sample_rate, controls=values, **options) for values in wanted)
+    work = (delayed(simulate)(loaded, samples, sample_rate, controls=values, **{"ahead": False, **options}) for values in wanted)
     results = []
     for result in Parallel(n_jobs=min(n_jobs, len(variants)) if n_jobs > 0 else n_jobs, return_as="generator")(work):
         results.append(result)

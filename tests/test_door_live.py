@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 import ampwright as aw
 from ampwright.automation import GRID, automation_of
+from ampwright.commands.live import steer
 from ampwright.commands.main import run
+from ampwright.hosting import STEPS, Host, paced
 from ampwright.simulation import BLOCK
 from circuits.errors import CircuitError, SignalError
 from validation.audio import read_audio, write_audio
@@ -119,3 +123,93 @@ def test_variants_are_named_by_their_table(desk, capsys):
 def test_variants_are_read_strictly(desk, capsys, text, words):
     Path("table.csv").write_text(text)
     refused(capsys, words, "simulate", "rc.cir", "in.wav", "-o", "no.wav", "--variants", "table.csv")
+
+
+# ---- the live host
+
+class Clockwork:
+    """A processor whose blocks take a told time on a clock of its own."""
+
+    def __init__(self, works):
+        self.now, self.works, self.sample_rate, self.controls, self.calls = 0.0, list(works), 64000.0, {}, 0
+
+    def process(self, samples):
+        self.calls += 1
+        if self.calls > 8:  # those before the start are not measured
+            self.now += self.works[self.calls - 9]
+        return samples
+
+    def reset(self):
+        self.now = 0.0
+
+    def sleep(self, seconds):
+        self.now += seconds
+
+
+def test_a_paced_run_counts_what_comes_too_late():
+    """Blocks of 1 ms: one of 1.5 ms is a miss that the buffer hides, one of 3.5 ms is heard, and the card starts anew behind it."""
+    works = [0.25e-3] * 100
+    works[20], works[60] = 1.5e-3, 3.5e-3
+    machine = Clockwork(works)
+    pace = paced(machine, np.ones(100), 0.1, clock=lambda: machine.now, sleep=machine.sleep)
+    assert (pace.blocks, pace.misses, pace.dropouts, pace.worst_block) == (100, 2, 1, 60)
+    assert pace.deadline == pytest.approx(1e-3) and pace.p50 == pytest.approx(0.25e-3) and pace.worst == pytest.approx(3.5e-3)
+    assert pace.p999 == pytest.approx(np.quantile(works, 0.999))
+    slow = Clockwork([1.9e-3] * 50)
+    pace = paced(slow, np.ones(64), 0.05, clock=lambda: slow.now, sleep=slow.sleep)
+    assert pace.misses == 50 and pace.dropouts == 49, "the first is hidden by the buffer, all others are heard"
+
+
+def test_paced_from_the_command_line(desk, capsys):
+    Path("moves.csv").write_text(HEADING + "0.1,r,300\n0.2,r,5k\n")
+    assert run(["live", "rc.cir", "--paced", "0.3", "--play", "in.wav", "--automate", "moves.csv", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["blocks"] == 225 and told["deadline"] == pytest.approx(64 / RATE) and 0.0 < told["p50"] <= told["p999"] <= told["worst"]
+    assert 0 <= told["misses"] <= 225 and told["run"]["samples"] == 225 * 64
+    assert run(["live", "rc.cir", "--paced", "0.1", "--play", "in.wav"]) == 0
+    out = capsys.readouterr().out
+    assert all(word in out for word in ("deadlines missed", "xruns", "p50", "p99.9", "worst"))
+
+
+def test_live_without_its_extra_or_a_terminal(desk, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "sounddevice", None)
+    refused(capsys, "sounddevice|ampwright[live]|--paced", "live", "rc.cir")
+    monkeypatch.setitem(sys.modules, "sounddevice", SimpleNamespace())
+    monkeypatch.setattr("sys.stdin", open("rc.cir", encoding="utf-8"))
+    with sys.stdin:
+        refused(capsys, "terminal", "live", "rc.cir")
+    refused(capsys, "--paced", "live", "rc.cir", "--paced", "0")
+    refused(capsys, "--paced only", "live", "rc.cir", "--json")
+
+
+def test_a_hand_on_the_knobs_while_a_card_plays(desk):
+    host = Host(aw.player(aw.load("divider.cir"), RATE), level=2.0)
+    ones, out = np.ones((64, 1)), np.empty((64, 2))
+    host.callback(ones, out, 64, None, False)
+    assert np.allclose(out, 0.5)
+    lines = []
+    steer(host, iter(["", "l", "\x1b[C", "h", "k", "q", "l"]), lines.append)
+    assert host.controls["r"].position == pytest.approx(1e3 + 9900.0 / STEPS) and ">r" in lines[-1]
+    for number in range(40):
+        before = out[-1, 0]
+        host.callback(ones, out, 64, None, number == 5)
+        assert np.max(np.abs(np.diff(out[:, 0], prepend=before))) < 1e-3, "no step is heard"
+    assert np.allclose(out[-1], 1.0 / (2.0 + 9.9 / STEPS), atol=1e-6) and (host.blocks, host.dropouts, host.failures) == (41, 1, 0)
+    host.turn("r", 1000)
+    assert host.controls["r"].position == 10e3
+    host.callback(np.full((64, 1), np.nan), out, 64, None, False)
+    assert host.failures == 1 and not out.any()
+
+
+# ---- the next start
+
+def test_a_long_run_of_the_generic_kernel_compiles_for_the_next(desk, capsys, monkeypatch):
+    compiled = []
+    monkeypatch.setattr("circuits.nodal.compiled.is_compiled", lambda model: False)
+    monkeypatch.setattr("circuits.nodal.compiled.compile_aside", compiled.append)
+    assert not aw.simulate("rc.cir", "in.wav").compiling and not compiled
+    monkeypatch.setattr("ampwright.simulation.LONG", 0.0)
+    assert run(["simulate", "rc.cir", "in.wav", "-o", "out.wav", "--oversample", "2"]) == 0
+    assert capsys.readouterr().err.count("next start") == 1 and compiled[0].ports == ()
+    assert not aw.simulate("rc.cir", "in.wav", engine="wdf").compiling and not aw.simulate("rc.cir", "in.wav", ahead=False).compiling
+    assert len(compiled) == 1

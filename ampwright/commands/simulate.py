@@ -101,6 +101,8 @@ def report(result, gains, *, model: str, engine: str, oversample: int, json: boo
     terminal.table("", ("", ""), rows)
     for path, gain in gains.items():
         terminal.say(f"{path}" + (f"  (scaled by {20 * np.log10(gain):+.2f} dB)" if gain != 1.0 else ""))
+    if result.compiling:
+        terminal.note("the circuit's own kernel is being compiled in the background: the next start plays several times faster.")
     if run.bad_samples:
         times = ", ".join(f"{time:.6f}" for time in run.bad_times[:BAD_TIMES]) + (", ..." if run.bad_samples > BAD_TIMES else "")
         terminal.note(f"{run.bad_samples} steps did not converge, at {times} s. Raise --oversample, or use --strict to make this an error.", "warning")

@@ -124,6 +124,11 @@ class NodalProcessor:
         return self._rest
 
     @property
+    def generic(self) -> bool:
+        """True if the generic kernel plays, and not the circuit's own."""
+        return self._fast is None
+
+    @property
     def outputs(self) -> tuple[str, ...]:
         """Names of the nodes in the order of the output's channels."""
         return self.circuit.outputs
