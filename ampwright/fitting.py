@@ -13,10 +13,10 @@ from typing import Mapping
 
 import numpy as np
 
-from ampwright.models import locate
-from ampwright.simulation import Progress, recording, simulate
+from ampwright.pairs import pair
+from ampwright.simulation import Progress
 from circuits.circuit import Circuit
-from circuits.errors import FitError, Place, SignalError
+from circuits.errors import FitError
 from circuits.processor import Processor
 from graybox.blocks import Block
 from graybox.fit import FitResult
@@ -24,11 +24,10 @@ from graybox.fit import fit as fit_block
 from graybox.store import save
 from graybox.structures import LADDER
 from graybox.swap import KINDS as CURVES
-from validation.align import Alignment, advance, align
-from validation.audio import AUDIO_SUFFIXES, Audio, check_writable, resample
+from validation.align import Alignment
+from validation.audio import Audio, check_writable
 
 STRUCTURES = ("auto", *LADDER)
-MARGIN = 4  # samples of latency that are left in: a filter of the block takes them up, and none would have to see the future
 SWAP_SHARE = 0.25  # of the time, for the descent with the other curve
 
 
@@ -122,35 +121,12 @@ def fit(dry: str | Path | Audio, target: str | Path | Audio | Circuit | Processo
         raise FitError(f"{seconds:g} s of work and a pre-emphasis of {emphasis:g} make no sense", mend="Give seconds above 0, emphasis from 0 to below 1.")
     if output is not None:
         check_writable(output, suffixes=(".json",))
-    notes: list[str] = []
-    heard = _mono(dry, channel)
-    recorded = isinstance(target, Audio) or isinstance(target, (str, Path)) and Path(target).suffix.lower() in AUDIO_SUFFIXES
-    found, shift = None, 0
-    if recorded:
-        wet = _mono(target, channel)
-        x, rate = heard.samples, wet.sample_rate
-        if heard.sample_rate != rate:
-            notes.append(f"the dry recording is resampled from {heard.sample_rate:g} Hz to the target's {rate:g} Hz")
-            x = resample(x, heard.sample_rate, rate)
-        length = min(len(x), wet.n_samples)
-        if abs(len(x) - wet.n_samples) > rate * 0.01:
-            notes.append(f"the recordings last {len(x) / rate:.3f} s and {wet.duration:.3f} s; what only one of them has is left out")
-        x, y = x[:length], wet.samples[:length]
-        found = align(x, y, rate)
-        shift = int(math.floor(found.latency)) - MARGIN if not 0.0 <= found.latency <= 2 * MARGIN else 0
-        if shift:
-            x, y = x[:length - abs(shift)], advance(y, shift)[:length - abs(shift)]
-        notes.append(f"the target is {found.latency:.2f} samples late" + (f", {shift} of them are taken out" if shift else "")
-                     + (", upside down" if found.polarity < 0 else "") + f"; coherence {found.coherence:.3f}")
-    else:
-        played = simulate(target, heard.samples, heard.sample_rate, engine=engine, oversample=_factor(target, oversample), controls=controls,
-                          settings=settings, progress=lambda done, text: tell(0.1 * done, f"playing the target: {text}"))
-        x, y, rate = heard.samples, played.samples, heard.sample_rate
-        if played.run.bad_samples:
-            notes.append(f"{played.run.bad_samples} steps of the target did not converge")
+    joined = pair(dry, target, engine=engine, oversample=oversample, controls=controls, settings=settings, channel=channel,
+                  progress=lambda done, text: tell(0.1 * done, f"playing the target: {text}"))
+    x, y, rate, recorded = joined.x, joined.y, joined.sample_rate, joined.recorded
     rng = np.random.default_rng(seed)
     share = SWAP_SHARE if curve is not None else 0.0
-    first, start = None, 0.1 if not recorded else 0.0
+    first, start = None, 0.0 if recorded else 0.1
     result = fit_block(blocks, x, y, sample_rate=rate, rng=rng, hold=hold, emphasis=emphasis, seconds=seconds * (1.0 - share), check=recorded,
                        checkpoint=checkpoint, progress=lambda done, text: tell(start + (1.0 - share - start) * done, text))
     if curve is not None:
@@ -164,20 +140,4 @@ def fit(dry: str | Path | Audio, target: str | Path | Audio | Circuit | Processo
     if output is not None:
         save(result.block, output)
     tell(1.0, "done")
-    return Fit(result.block, result, first, found, shift, tuple(notes))
-
-
-def _mono(what: str | Path | Audio, channel: int | None) -> Audio:
-    audio = what if isinstance(what, Audio) else recording(what)
-    place = None if isinstance(what, Audio) else Place(str(what))
-    if channel is not None and not 1 <= channel <= audio.n_channels:
-        raise SignalError(f"there is no channel {channel}", place=place, mend=f"Choose from 1 to {audio.n_channels}.")
-    if audio.n_channels > 1 and channel is None:
-        raise SignalError(f"the recording has {audio.n_channels} channels, and a fit takes one", place=place, mend="Choose one with --channel 1.")
-    return audio if audio.n_channels == 1 else Audio(audio.channel(channel - 1), audio.sample_rate)
-
-
-def _factor(target, oversample: int) -> int:
-    """Oversampling is for circuits; other models have a rate of their own."""
-    circuit = isinstance(target, Circuit) or isinstance(target, (str, Path)) and locate(target).kind == "netlist"
-    return oversample if circuit else 1
+    return Fit(result.block, result, first, joined.alignment, joined.shift, joined.notes)

@@ -27,6 +27,7 @@ from validation.captures.capture import Capture
 from validation.captures.chain import Chain
 from validation.captures.impulse import Impulse
 from validation.captures.load import describe
+from validation.captures.trained import TrainedCapture
 from validation.captures.wavenetva import to_nam
 from wdf.tree import Tree, derive
 
@@ -181,7 +182,7 @@ def branches(tree: Tree) -> tuple[Branch, ...]:
 def facts(processor: Processor) -> dict[str, object]:
     """What can be told of a Processor: of a capture all that is in its file, of a chain its stages, of an impulse response its length."""
     told: dict[str, object] = {"kind": type(processor).__name__.removesuffix("Processor").lower(), "sample_rate": processor.sample_rate, "latency": processor.latency}
-    if isinstance(processor, Capture):
+    if isinstance(processor, (Capture, TrainedCapture)):
         told |= describe(processor)
     elif isinstance(processor, Chain):
         told["stages"] = [f"{name} ({type(part).__name__.lower()})" for name, part, *_ in processor.stages]

@@ -187,9 +187,9 @@ def describe(capture: Processor) -> dict:
         that the best 1024-tap filter explains) and ``selftest_esr``.
     """
     capture = getattr(capture, "inner", capture)
-    model = capture.model
     rate = capture.sample_rate
-    fresh = Capture(model, capture.dtype)
+    trained = isinstance(capture, TrainedCapture)
+    fresh = TrainedCapture(capture.network) if trained else Capture(capture.model, capture.dtype)
     phrase = shipped_phrase("chords")
     x = resample(phrase.samples, phrase.sample_rate, rate)[:int(8 * rate)]
     fresh.process(x[:64])  # what is compiled, is compiled now
@@ -197,6 +197,13 @@ def describe(capture: Processor) -> dict:
     start = time.perf_counter()
     y = fresh.process(x)
     elapsed = time.perf_counter() - start
+    if trained:
+        network, arch = capture.network, capture.network.architecture
+        return {"family": TRAINED, "architecture": arch.kind, "layout": f"{arch.kind} of {', '.join(map(str, arch.widths))}, knobs: {network.way}",
+                "parameters": network.n_parameters, "receptive_field_ms": 1000.0 * (arch.memory + 1) / rate, "recurrent": arch.recurrent,
+                "sample_rate": rate, "assumed_rate": rate, "knobs": list(capture.controls), "metadata": dict(network.facts), "licence": None,
+                "real_time_factor": len(x) / rate / elapsed, "linear_share": linear_share(x, y), "selftest_esr": None}
+    model = capture.model
     metadata = dict(model.metadata)
     return {"family": model.family, "architecture": model.architecture, "layout": layout(model.net), "parameters": model.n_weights,
             "receptive_field_ms": 1000.0 * (memory(model.net) + 1) / rate, "recurrent": is_recurrent(model.net),

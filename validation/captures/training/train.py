@@ -172,7 +172,9 @@ def train(arch: Architecture, takes: Sequence[Take], sample_rate: float, *, rng:
     if device.type == "cuda" and not torch.cuda.is_available():
         raise FitError("there is no CUDA device here", mend="Leave out the device, or choose cpu.")
     input_gain, output_gain = INPUT_RMS / _rms(takes, "x"), _rms(takes, "y")
-    scaled = [(np.float32(one.x * input_gain), np.float32(one.y / output_gain), one) for one in takes]
+    dry = {id(one.x): one.x for one in takes}  # the takes of a dataset share one dry recording
+    dry = {key: np.float32(x * input_gain) for key, x in dry.items()}
+    scaled = [(dry[id(one.x)], np.float32(one.y / output_gain), one) for one in takes]
     numbers = initial(sizes, rng)
     if start is not None:
         numbers |= {name: np.asarray(values, dtype=np.float64) for name, values in start.items() if sizes.get(name) == np.shape(values)}
@@ -218,7 +220,7 @@ def train(arch: Architecture, takes: Sequence[Take], sample_rate: float, *, rng:
         held = _score(arch, way, weights, scaled, settings, device) if math.isfinite(mean) else math.nan
         if not math.isfinite(held):
             saved = f"Saved is epoch {len(history)} in {checkpoint}." if checkpoint is not None and history else "Nothing was saved."
-            raise FitError(f"in epoch {len(history) + 1} the error is no longer a number", mend=f"Lower the step size with --rate. {saved}")
+            raise FitError(f"in epoch {len(history) + 1} the error is no longer a number", mend=f"Lower the step size. {saved}")
         history.append(Epoch(len(history) + 1, mean, held, rate, time.monotonic() - begun))
         waited += 1
         if held < best_esr:
