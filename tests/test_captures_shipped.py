@@ -1,0 +1,33 @@
+"""The captures that ship follow the circuits they were made of, on phrases that they were not trained on."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import ampwright as aw
+import validation
+from validation.captures.load import linear_share
+from validation.signals import shipped_phrase
+
+FOLDER = Path(validation.__file__).parent / "captures" / "shipped"
+MADE_OF = {"overdrive.nam": ("tube_screamer", "palm-mutes", {}, 0.04)}
+
+
+@pytest.mark.parametrize("name", MADE_OF)
+def test_a_shipped_capture_is_near_its_circuit(name):
+    circuit, phrase, positions, limit = MADE_OF[name]
+    x = shipped_phrase(phrase).samples[:48000]
+    target = aw.simulate(circuit, x, 48000.0, oversample=4, controls=positions).samples
+    played = aw.simulate(FOLDER / name, x, 48000.0, controls=positions).samples
+    error = np.sum((target - played)[4800:] ** 2) / np.sum(target[4800:] ** 2)
+    assert error < limit and error < 0.5 * (1.0 - linear_share(x, target)), error
+
+
+def test_every_shipped_file_stands_beside_its_command():
+    told = set(re.findall(r"^\| `([\w.]+)` \| .*`ampwright train .*-o \1", (FOLDER / "README.md").read_text(), re.MULTILINE))
+    assert told == {path.name for path in FOLDER.iterdir()} - {"README.md"} == set(MADE_OF)
+    assert all((FOLDER / name).stat().st_size < 40_000 for name in told)
