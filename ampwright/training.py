@@ -134,7 +134,7 @@ def train(dry: str | Path | Audio, target: str | Path | Audio | Circuit | Proces
     first = load(start) if start is not None else None
     if first is not None and not isinstance(first, TrainedCapture):
         raise CircuitError("training can start from a network that was trained here only", place=Place(str(start)), mend="Give a .json that train wrote.")
-    facts = {"net": net, "seed": seed, "loss": chosen.loss, "target": str(target) if isinstance(target, (str, Path)) else "", "dry": "" if isinstance(dry, Audio) else str(dry)}
+    facts = {"net": net, "seed": seed, "loss": chosen.loss, "target": Path(target).name if isinstance(target, (str, Path)) else "", "dry": "" if isinstance(dry, Audio) else Path(dry).name}
     result = fit_network(arch, takes, rate, rng=rng, way=way, knobs=knobs, settings=chosen, checkpoint=checkpoint, facts=facts,
                          start=first.network.weights if first is not None else None, progress=lambda done, text: tell(0.05 + 0.95 * done, text))
     network = result.network
