@@ -3,9 +3,9 @@
 Between two rows of the same control its position moves on a straight line; before its first row it stands where it was set, after
 its last it stays. Two rows at one time are a jump, and so is the first row. A switch holds until its next row.
 
-A control is followed in steps of `GRID` samples (1.3 ms at 48 kHz), counted from the start whatever the block size, and at the samples of the
-rows. The nodal engine glides within a step, sample by sample, where the control moves resistors; other models stand at the middle
-of the line during a step. Rows hold for the audio: what an oversampler's filter delays in front of a circuit is taken into account.
+A control is followed in steps, counted from the start whatever the block size, which also begin at the samples of the rows. The nodal engine glides
+within a step of 256 samples (5.3 ms at 48 kHz), sample by sample, where the control moves resistors; a jump takes it 64. Other models stand
+at the middle of the line during a step of 64. Rows hold for the audio: what an oversampler's filter delays in front of a circuit is taken into account.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from circuits.controls import Control
 from circuits.errors import CircuitError, Place, SignalError
 from circuits.processor import Processor, turned
 
-GRID = 64  # samples of at most 48 kHz; at higher rates so many more
+GRID = 64  # samples of at most 48 kHz, at higher rates so many more: a step of a model that can't glide, and a glided jump
+GLIDES = 4  # times as long is a step that is glided: to begin one takes half a millisecond, whatever its length
 HEADING = ["time", "control", "position"]
 EXAMPLE = "a heading time,control,position and lines such as 1.5,drive,0.7"
 
@@ -82,14 +83,15 @@ class Automation:
         factor = getattr(processor, "factor", 1)
         inner = getattr(processor, "inner", processor)
         self._shift = getattr(inner, "lead", 0) // factor
-        self.grid = GRID * max(1, round(rate / 48000.0))
+        self._jump = GRID * max(1, round(rate / 48000.0))
         ways: dict[str, list[tuple[int, float]]] = {}
         for move in sorted((checked(Move(*one), controls) for one in moves), key=lambda one: one.seconds):
             ways.setdefault(move.control, []).append((int(round(move.seconds * rate)) + self._shift, move.position))
         self._lanes = [Lane(controls[name], tuple(at for at, _ in way), tuple(position for _, position in way), controls[name].position)
                        for name, way in ways.items()]
-        self._glides = bool(self._lanes) and hasattr(inner, "glide")
         self._inner = inner
+        self._glides = hasattr(inner, "glide")
+        self._grid = GLIDES * self._jump if self._glides else self._jump
         self._jumps = {at for lane in self._lanes for at in (lane.samples[0], *(one for one, next in zip(lane.samples, lane.samples[1:]) if one == next))}
 
     def edges(self, n_samples: int) -> list[int]:
@@ -97,9 +99,10 @@ class Automation:
         if not self._lanes:
             return [0, n_samples]
         first, last = min(lane.samples[0] for lane in self._lanes), max(lane.samples[-1] for lane in self._lanes)
-        steps = range(self._shift + (first - self._shift) // self.grid * self.grid, last + self.grid, self.grid)
-        jumps = (at for lane in self._lanes for at in lane.samples)
-        return sorted({0, n_samples, *(at for at in (*steps, *jumps) if 0 < at < n_samples)})
+        steps = range(self._shift + (first - self._shift) // self._grid * self._grid, last + self._grid, self._grid)
+        bends = (at for lane in self._lanes for at in lane.samples)
+        landings = (at + self._jump for at in self._jumps)
+        return sorted({0, n_samples, *(at for at in (*steps, *bends, *landings) if 0 < at < n_samples)})
 
     def turn(self, start: int, stop: int) -> None:
         """Turn the controls for the samples from ``start`` to before ``stop``, between two edges."""
@@ -111,7 +114,7 @@ class Automation:
                 positions[lane.control.name] = position
         if positions:
             if self._glides:
-                self._inner.glide = (self.grid if start in self._jumps else stop - start) / self._processor.sample_rate
+                self._inner.glide = (self._jump if start in self._jumps else stop - start) / self._processor.sample_rate
             self._processor.turn(**positions)
 
 

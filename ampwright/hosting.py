@@ -11,7 +11,7 @@ import gc
 import time
 from collections import deque
 from dataclasses import dataclass, replace
-from typing import Callable, Sequence
+from typing import Callable, Iterable, Sequence
 
 import numpy as np
 
@@ -101,9 +101,7 @@ def paced(processor: Processor, samples, seconds: float, *, block: int = 64, mov
     period = block / processor.sample_rate
     n_blocks = max(1, round(seconds / period))
     loop = np.resize(heard, block * -(-len(heard) // block))
-    for _ in range(WARM):
-        processor.process(loop[:block])
-    processor.reset()
+    warm(processor, loop[:block], [name for _, name, *_ in moves])
     automation = Automation(processor, moves)
     spans = _spans(automation.edges(n_blocks * block), block)
     works = np.empty(n_blocks)
@@ -139,6 +137,26 @@ def paced(processor: Processor, samples, seconds: float, *, block: int = 64, mov
                 int(np.argmax(works)))
 
 
+def warm(processor: Processor, samples: np.ndarray, names: Iterable[str]) -> None:
+    """Play a few blocks, knobs turned a little and back, so that all that is made at the first time is made before the clock starts."""
+    controls = processor.controls
+    there, back = {}, {}
+    for name in names:
+        if name in controls:  # what is not there is refused where the moves are read
+            control = controls[name]
+            step = 1.0 if control.switch else (control.maximum - control.minimum) / STEPS
+            back[name] = control.position
+            there[name] = control.position + (step if control.position + step <= control.maximum else -step)
+    inner = getattr(processor, "inner", processor)
+    if hasattr(inner, "glide"):
+        inner.glide = GLIDE
+    for number in range(WARM):
+        if back and number in (1, WARM // 2):
+            processor.turn(**(there if number == 1 else back))
+        processor.process(samples)
+    processor.reset()
+
+
 def _spans(edges: Sequence[int], block: int) -> list[list[tuple[int, int]]]:
     """The stretches of each block between the edges of an automation."""
     n_samples = edges[-1]
@@ -169,9 +187,7 @@ class Host:
         self.failures = 0
         self._turns: deque[dict[str, float]] = deque()
         self._positions = {name: control.position for name, control in processor.controls.items()}
-        inner = getattr(processor, "inner", processor)
-        if hasattr(inner, "glide"):
-            inner.glide = GLIDE
+        warm(processor, np.zeros(64), self._positions)
 
     @property
     def controls(self) -> dict[str, Control]:
