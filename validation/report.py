@@ -176,6 +176,9 @@ def _verdict(comparison: Comparison) -> str:
     good = comparison.good
     if len(good) < 2:
         return ""
+    first, second = good[0].scores["esr"], good[1].scores["esr"]
+    if abs(second - first) <= 1e-3 * max(first, second):  # a thousandth of the error: a difference that only arithmetic can tell
+        return f"{_short(good[1].label)} is as near, to three digits"
     pair = next((pair for pair in comparison.pairs if {pair.better, pair.worse} == {good[0].label, good[1].label}), None)
     if pair is None or math.isnan(pair.p_value):
         return f"The recording is too short to tell if its lead over {_short(good[1].label)} is chance"
