@@ -14,7 +14,8 @@ from validation.captures.load import linear_share
 from validation.signals import shipped_phrase
 
 FOLDER = Path(validation.__file__).parent / "captures" / "shipped"
-MADE_OF = {"overdrive.nam": ("tube_screamer", "palm-mutes", {}, 0.04), "clipper.json": ("diode_clipper", "palm-mutes", {"drive": 0.8}, 0.015)}
+MADE_OF = {"overdrive.nam": ("tube_screamer", "palm-mutes", {}, 0.04), "preamp.nam": ("preamp_2203", "palm-mutes", {}, 0.06),
+           "clipper.json": ("diode_clipper", "palm-mutes", {"drive": 0.8}, 0.015)}
 
 
 @pytest.mark.parametrize("name", MADE_OF)
