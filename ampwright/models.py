@@ -11,6 +11,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Mapping
 
+import validation.captures
 from circuits.circuit import Circuit
 from circuits.errors import CircuitError, ModelFileError, Place, RateError
 from circuits.nodal.processor import NodalProcessor
@@ -53,7 +54,7 @@ def locate(model: str | Path) -> Source:
     Parameters
     ----------
     model : str or Path
-        A file by its path, or a schematic of the library by its name.
+        A file by its path, or a schematic of the library or a capture that ships by its name.
 
     Raises
     ------
@@ -73,8 +74,11 @@ def locate(model: str | Path) -> Source:
         plain = path.parent == Path(".") and path.suffix.lower() in ("", ".cir")
         if plain and path.stem.lower().replace("-", "_").replace(" ", "_") in names():
             return Source(find(path.stem), "netlist")
+        shipped = _shipped_captures()
+        if plain and path.name in shipped:
+            return locate(shipped[path.name])
         if plain and not path.suffix:
-            close = get_close_matches(path.stem.lower(), names(), 1, 0.5)
+            close = get_close_matches(path.stem.lower(), [*names(), *shipped], 1, 0.5)
             raise ModelFileError(f"there is no file and no schematic in the library called {str(model)!r}",
                                  mend=f"Did you mean {close[0]}?" if close else "List them with: ampwright library.")
         near = get_close_matches(path.name, [item.name for item in path.parent.iterdir()] if path.parent.is_dir() else [], 1)
@@ -84,6 +88,11 @@ def locate(model: str | Path) -> Source:
         raise ModelFileError(f"the suffix {path.suffix!r} says nothing about what this is", place=place,
                              mend=f"A model ends in {', '.join(KINDS)}.")
     return Source(path, _json_kind(path) if kind == "capture or block" else kind)
+
+
+def _shipped_captures() -> dict[str, Path]:
+    folder = Path(validation.captures.__file__).parent / "shipped"
+    return {path.stem: path for path in sorted(folder.iterdir()) if path.suffix in (".nam", ".json")}
 
 
 def _json_kind(path: Path) -> str:
