@@ -302,13 +302,17 @@ class WdfProcessor:
                     if done < last:
                         return done
                     at = last
-        finite = np.isfinite(y).all(axis=0)
-        if not finite.all():
-            return int(np.argmin(finite))
+        if not np.isfinite(y.sum()):  # one pass; a sum that overflows is looked at closely
+            finite = np.isfinite(y).all(axis=0)
+            if not finite.all():
+                return int(np.argmin(finite))
         return n if n == 0 or np.isfinite(self._waves[self._program.arrays.states]).all() else n - 1
 
     def _drive(self, x: np.ndarray) -> np.ndarray:
         sources = self._tree.network.sources
+        if len(self._program.moving) == 1 and sources[self._program.moving[0]].kind == "audio":
+            constant = sources[self._program.moving[0]].constant
+            return (x + constant if constant else x)[:, None]
         u = np.empty((len(x), len(self._program.moving)))
         # sample n is time n / rate, as in a recording; before time zero a source stands where it starts
         times = np.maximum(self._time + np.arange(len(x)), 0) / self.sample_rate
