@@ -77,6 +77,8 @@ def _print(seen) -> None:
 
 
 def _told(value) -> str:
+    if value is None or value == {} or value == []:
+        return "not stated"
     if isinstance(value, dict) and len(value) > SHOWN:
         return f"{len(value)} (all of them with --json)"
     if isinstance(value, dict):
