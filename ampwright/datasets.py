@@ -111,7 +111,8 @@ def dataset(model: str | Path, dry: str | Path, folder: str | Path, *, n: int = 
         oversample = 1
     rng = np.random.default_rng(seed)
     positions = read_positions(table, chosen) if table is not None else draw_positions(chosen, n, sampling, rng)
-    rig = Rig(str(model), sample_rate, engine, oversample, opened.level if full_scale and isinstance(opened, Circuit) else 0.0,
+    where = str(Path(model).absolute()) if Path(model).exists() else str(model)  # workers may stand in another folder
+    rig = Rig(where, sample_rate, engine, oversample, opened.level if full_scale and isinstance(opened, Circuit) else 0.0,
               dict(controls or {}), dict(settings or {}))
     facts = {"model": str(model), "model_digest": digest_of(source.path), "engine": engine, "oversample": oversample, "full_scale": full_scale,
              "fixed": dict(rig.fixed), "settings": {name: str(value) for name, value in rig.settings.items()},

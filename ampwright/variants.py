@@ -68,6 +68,8 @@ def simulate_many(model: str | Path | Circuit | Processor, samples, variants: Se
     loaded = load(model, **dict(settings or {})) if isinstance(model, (str, Path)) else model
     wanted = [_row(loaded, variant) for variant in variants]
     tell = progress or (lambda done, text: None)
+    if isinstance(samples, (str, Path)) and Path(samples).exists():
+        samples = Path(samples).absolute()  # a worker that served an earlier call stands in another folder
     work = (delayed(simulate)(loaded, samples, sample_rate, controls=values, **{"ahead": False, **options}) for values in wanted)
     results = []
     for result in Parallel(n_jobs=min(n_jobs, len(variants)) if n_jobs > 0 else n_jobs, return_as="generator")(work):

@@ -213,3 +213,17 @@ def test_a_long_run_of_the_generic_kernel_compiles_for_the_next(desk, capsys, mo
     assert capsys.readouterr().err.count("next start") == 1 and compiled[0].ports == ()
     assert not aw.simulate("rc.cir", "in.wav", engine="wdf").compiling and not aw.simulate("rc.cir", "in.wav", ahead=False).compiling
     assert len(compiled) == 1
+
+
+def test_workers_that_stand_elsewhere_find_the_recording(desk, monkeypatch):
+    Path("table.csv").write_text("name,r\ndark,10k\nbright,1k\n")
+    command = ["simulate", "rc.cir", "in.wav", "-o", "out.wav", "--variants", "table.csv"]
+    assert run(command) == 0  # starts the workers, here
+    other = desk / "other"
+    other.mkdir()
+    for name in ("rc.cir", "table.csv"):
+        (other / name).write_bytes(Path(name).read_bytes())
+    (other / "only-here.wav").write_bytes(Path("in.wav").read_bytes())
+    monkeypatch.chdir(other)
+    assert run([*command[:2], "only-here.wav", *command[3:]]) == 0
+    assert (other / "out-dark.wav").exists() or list(other.glob("out*dark*.wav"))

@@ -273,10 +273,11 @@ def render_dataset(dataset: Dataset, make: Make, *, backend: str = "loky", n_job
     if not missing:
         return dataset
     written = monotonic()
+    folder = dataset.folder.absolute()  # a worker that served an earlier call stands in another folder
     try:
         with joblib.parallel_config(backend, n_jobs=n_jobs):
             results = joblib.Parallel(return_as="generator")(
-                joblib.delayed(_render)(make, dict(items[index].positions), dry, dataset.folder / items[index].file, dataset.sample_rate) for index in missing)
+                joblib.delayed(_render)(make, dict(items[index].positions), dry, folder / items[index].file, dataset.sample_rate) for index in missing)
             for (digest, bad), index in zip(results, missing):  # results first: it must run to its end
                 items[index] = replace(items[index], digest=digest, bad_samples=bad)
                 done += 1
