@@ -203,6 +203,8 @@ def test_a_kernel_compiled_aside_is_taken_by_the_next_start(tmp_path, monkeypatc
     deadline = time.monotonic() + 240.0
     while not compiled.is_compiled(made.model) and time.monotonic() < deadline:
         time.sleep(0.2)
+    for process in compiled._aside:
+        assert process.wait(60.0) == 0
     following = NodalProcessor(clipper(), RATE)
     assert following._fast is not None
     x = example_signal(1000)
