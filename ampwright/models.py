@@ -19,6 +19,7 @@ from circuits.processor import Processor
 from circuits.rate import FACTORS, oversampled
 from circuits.units import parse_number
 from graybox.blocks import BlockProcessor
+from graybox.device import load_law
 from graybox.store import FORMAT as BLOCK
 from graybox.store import load as load_block
 from netlists.library import find, names
@@ -150,7 +151,7 @@ def load(model: str | Path, *, sample_rate: float | None = None, **settings) -> 
             known = ", ".join(SETTINGS[source.kind]) or "none"
             raise ModelFileError(f"{name!r} is no setting of a {source.kind}", place=Place(str(model)), mend=f"Its settings: {known}.")
     if source.kind == "netlist":
-        return read(source.path, **settings)
+        return read(source.path, laws=load_law, **settings)
     if source.kind == "impulse response":
         return load_impulse(source.path, sample_rate, **settings)
     if source.kind == "chain":

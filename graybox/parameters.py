@@ -48,6 +48,14 @@ def _declared(description):
     return narrow() if narrow is not None else description.PARAMETERS
 
 
+def _labels(description, parameter) -> list[str]:
+    """What the numbers of one declaration are called: the elements of a tuple by place, or by the words that the description has for them."""
+    value = getattr(description, parameter.name)
+    if not isinstance(value, tuple):
+        return [parameter.name]
+    return [f"{parameter.name}[{word}]" for word in getattr(description, "words", range(len(value)))]
+
+
 def names(description) -> tuple[str, ...]:
     """Names of all numbers in order: own ones first, then those of the parts.
 
@@ -59,8 +67,7 @@ def names(description) -> tuple[str, ...]:
     """
     found = []
     for parameter in description.PARAMETERS:
-        value = getattr(description, parameter.name)
-        found += [f"{parameter.name}[{i}]" for i in range(len(value))] if isinstance(value, tuple) else [parameter.name]
+        found += _labels(description, parameter)
     for prefix, part in _parts(description):
         found += [prefix + name for name in names(part)]
     return tuple(found)
@@ -88,9 +95,7 @@ def free_mask(description) -> np.ndarray:
     own = []
     fixed = set(getattr(description, "fixed", ()))
     for p in description.PARAMETERS:
-        value = getattr(description, p.name)
-        labels = [f"{p.name}[{i}]" for i in range(len(value))] if isinstance(value, tuple) else [p.name]
-        own += [p.name not in fixed and label not in fixed for label in labels]
+        own += [p.name not in fixed and label not in fixed for label in _labels(description, p)]
     for _, part in _parts(description):
         own += list(free_mask(part))
     return np.array(own, dtype=bool)

@@ -14,8 +14,10 @@ from dataclasses import fields
 from pathlib import Path
 from types import MappingProxyType
 
+from circuits.circuit import Circuit
 from circuits.controls import Control
 from circuits.errors import AmpwrightError, ModelFileError, Place
+from circuits.records import from_record, to_record
 from graybox.blocks import Block
 from graybox.chain import Parallel, Static
 from graybox.curves import DiodePair, MonotoneSpline, Polynomial, Rational, SoftClip, Spline, Table, Tanh, TanhSum
@@ -23,6 +25,7 @@ from graybox.dynamics import DynamicBias, EnvelopeGain
 from graybox.filters import Bank, Cascade, Delay, Fir, Gain, Offset
 from graybox.linear import LinearCircuit, ToneStack
 from graybox.net import MemoryNet, Net
+from graybox.network import CircuitNetwork
 from graybox.recursive import CubicResonator, DiodeClipper
 from graybox.swap import Seen
 
@@ -33,7 +36,7 @@ STAGES = {kind.kind: kind for kind in (Gain, Offset, Cascade, Bank, Fir, Delay, 
                                        LinearCircuit, MemoryNet, DiodeClipper, CubicResonator)}
 CURVES = {kind.kind: kind for kind in (Tanh, TanhSum, SoftClip, Polynomial, Rational, Spline, MonotoneSpline, DiodePair,
                                        Table, Net)}
-NETWORKS = {kind.kind: kind for kind in (ToneStack,)}
+NETWORKS = {kind.kind: kind for kind in (ToneStack, CircuitNetwork)}
 KINDS = STAGES | CURVES | NETWORKS
 
 
@@ -52,6 +55,8 @@ def description_to_json(description) -> dict:
 def _plain(value):
     if hasattr(value, "kind"):
         return description_to_json(value)
+    if isinstance(value, Circuit):
+        return to_record(value)
     if isinstance(value, tuple):
         return [_plain(inner) for inner in value]
     return value
@@ -223,6 +228,8 @@ def _value(value, kind: str, where, place, depth):
         if not isinstance(value, list):
             raise wrong
         return tuple(_value(v, kind[6:-6], f"{where}[{i}]", place, depth) for i, v in enumerate(value))
+    if kind == "Circuit":
+        return from_record(value, place)
     if kind == "tuple[tuple[str, float], ...]":
         if not isinstance(value, list) or not all(isinstance(v, list) and len(v) == 2 for v in value):
             raise wrong

@@ -13,6 +13,7 @@ from circuits.elements import (BehaviouralCurrent, BehaviouralVoltage, CurrentCo
 from circuits.expressions import Call, Current, Expression, Number, Value
 from netlists.assembly import Assembly, Fields, expression, is_constant, product
 from netlists.laplace import transfer
+from netlists.learned import learned
 from netlists.lexer import Span
 from netlists.passives import parallel_extras
 from netlists.trees import balanced_sum, linear_table
@@ -23,7 +24,9 @@ MAX_POLY = 30  # variables: vendor macromodels use up to ten
 
 
 def behavioural(assembly: Assembly, fields: Fields) -> None:
-    """B: ``V=``, ``I=``, or LTspice's ``R=`` (a resistance) and ``P=`` (a load of constant power)."""
+    """B: ``V=``, ``I=``, LTspice's ``R=`` (a resistance) and ``P=`` (a load of constant power), or a fitted ``law=``."""
+    if learned(assembly, fields):
+        return
     nodes = fields.nodes(2)
     scope = fields.scope
     for key in ("v", "i", "r"):

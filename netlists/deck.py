@@ -66,9 +66,10 @@ class Contents:
 class Deck:
     """What is shared by all scopes of one reading: files, notes, flat parameters, limits."""
 
-    def __init__(self, files: Files, notes: Notes):
+    def __init__(self, files: Files, notes: Notes, laws=None):
         self.files = files
         self.notes = notes
+        self.laws = laws  # reads a fitted law from a file; see netlists.learned
         self.parameters: dict[str, Value] = {}
         self.places: dict[str, Place] = {}
         self.flat: list[tuple[Part, object]] = []

@@ -16,6 +16,7 @@ from circuits.expressions import Value
 from netlists import standins
 from netlists.assembly import BOOKKEEPING, Assembly, Fields
 from netlists.expand import Scope
+from netlists.learned import learned
 from netlists.lexer import Span
 from netlists.statements import Model, split_model
 from netlists.words import Word, plain, words
@@ -31,6 +32,8 @@ MAX_BASES = 10  # ako: of ako: of ako:
 def device(assembly: Assembly, fields: Fields) -> None:
     """D, Q, J, M, S: nodes, model, area."""
     letter = fields.part.letter
+    if letter == "d" and learned(assembly, fields):
+        return
     least, most, kinds = _LETTERS[letter]
     index, found = _find(fields, least, most, kinds)
     model_word = fields.words[index]

@@ -19,6 +19,7 @@ from netlists.deck import Contents, Deck, Notes
 from netlists.declarations import collect
 from netlists.expand import Scope
 from netlists.files import Files
+from netlists.learned import LawReader
 from netlists.lexer import MAX_BYTES, Line, Span, decode
 from netlists.pages import Page, Stretch, page
 from netlists.schx import fill
@@ -32,7 +33,7 @@ _FOREIGN_FORMATS = (
 
 
 def read(path, *, input: str | None = None, output: str | None = None, controls: Sequence[str] = (), include_paths: Sequence = (),
-         strict: bool = False) -> Circuit:
+         strict: bool = False, laws: LawReader | None = None) -> Circuit:
     """Read a netlist.
 
     Parameters
@@ -49,6 +50,8 @@ def read(path, *, input: str | None = None, output: str | None = None, controls:
         Folders outside the netlist's own that it may include from.
     strict : bool
         Refuse what is not understood instead of noting it.
+    laws : callable or None
+        Reads the file that ``law=`` of a D or B names; see `netlists.learned`.
 
     Returns
     -------
@@ -67,11 +70,11 @@ def read(path, *, input: str | None = None, output: str | None = None, controls:
     except OSError as error:
         raise NetlistError(f"can't be read: {error.strerror or error}", place=Place(str(path))) from None
     return read_text(decode(data, str(path)), path=str(path), folder=path.resolve().parent, input=input, output=output, controls=controls,
-                     include_paths=include_paths, strict=strict)
+                     include_paths=include_paths, strict=strict, laws=laws)
 
 
 def read_text(text: str, *, path: str = "", folder=None, input: str | None = None, output: str | None = None, controls: Sequence[str] = (),
-              include_paths: Sequence = (), strict: bool = False) -> Circuit:
+              include_paths: Sequence = (), strict: bool = False, laws: LawReader | None = None) -> Circuit:
     """Read a netlist from text; see `read` for the other parameters.
 
     Parameters
@@ -92,7 +95,7 @@ def read_text(text: str, *, path: str = "", folder=None, input: str | None = Non
     _refuse_foreign(text, path)
     notes = Notes(strict)
     folder = Path(folder) if folder is not None else None
-    deck = Deck(Files(folder, [Path(one) for one in include_paths]), notes)
+    deck = Deck(Files(folder, [Path(one) for one in include_paths]), notes, laws)
     drawn = _is_livespice(text)
     found, title = (Page((), ()), "") if drawn else _page(text, path, deck, folder)
     contents = deck.gather(found, folder, Contents(), main=True)
