@@ -57,7 +57,11 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Equations:
-    """The arrays of the module's header; see there. ``unknowns`` names the entries of x, ``ports`` those of q."""
+    """The arrays of the module's header; see there. ``unknowns`` names the entries of x, ``ports`` those of q.
+
+    G and M are sums in extended precision: beside the conductance of a short wire or the charge of a large capacitor a small one's own
+    digits would be rounded away, which a fuzz makes a visible current.
+    """
 
     unknowns: tuple[str, ...]
     n_nodes: int
@@ -371,7 +375,7 @@ class _Assembly:
                 joined.union(a, b)
                 tree.add_edge(a, b, index=len(forest), plus=a)
                 forest.append(element)
-        C = np.zeros((len(forest), len(forest)))
+        C = np.zeros((len(forest), len(forest)), dtype=np.longdouble)
         for element in capacitors:
             a, b = element.nodes
             path = nx.shortest_path(tree, a, b)
@@ -387,7 +391,7 @@ class _Assembly:
             if isinstance(element, Coupling):
                 self.couple(element, place, Lm)
         n, nc, nl = len(self.unknowns), len(forest), len(inductors)
-        T, R, M = np.zeros((n, nc + nl)), np.zeros((nc + nl, n)), np.zeros((nc + nl, nc + nl))
+        T, R, M = np.zeros((n, nc + nl)), np.zeros((nc + nl, n)), np.zeros((nc + nl, nc + nl), dtype=np.longdouble)
         for k, element in enumerate(forest):
             for node, sign in self.difference(*element.nodes).items():
                 T[node, k] = R[k, node] = sign
@@ -411,7 +415,7 @@ class _Assembly:
     # --- arrays -----------------------------------------------------------------------------------------------------
     def arrays(self, T, M, R, states) -> Equations:
         n, nu = len(self.unknowns), len(self.moving)
-        G, U, b = np.zeros((n, n)), np.zeros((n, nu)), np.zeros(n)
+        G, U, b = np.zeros((n, n), dtype=np.longdouble), np.zeros((n, nu)), np.zeros(n)
         for i, j, value in self.stamps:
             G[i, j] += value
         for i, j, value in self.drives:

@@ -151,7 +151,7 @@ def _solve(A: np.ndarray, b: np.ndarray) -> np.ndarray | None:
 
 def _grounded(e: Equations) -> np.ndarray:
     """G with a leak where no direct current can flow, and a trace of resistance in loops of inductors."""
-    A = e.G.copy()
+    A = e.G.astype(np.float64)
     n = e.n_nodes
     graph = nx.Graph()
     graph.add_nodes_from(range(-1, n))

@@ -37,7 +37,7 @@ def linearised(equations: Equations, rest: OperatingPoint) -> tuple[np.ndarray, 
     charge[e.charge_columns] = True
     G = e.G + e.P[:, ~charge] @ conductance[~charge] @ e.Q
     C = e.T @ e.M @ e.R + e.P[:, charge] @ conductance[charge] @ e.Q
-    return G, C
+    return G.astype(np.float64), C.astype(np.float64)
 
 
 def frequency_response(circuit: Circuit, frequencies, *, sample_rate: float | None = None) -> np.ndarray:

@@ -24,7 +24,7 @@ from circuits.circuit import Card, Circuit
 from circuits.elements import Resistor
 from circuits.expressions import Call, Name, Value, evaluate, names
 from circuits.nodal.equations import assemble
-from circuits.nodal.model import DkModel, discretise, refined_inverse, rounded
+from circuits.nodal.model import DkModel, discretise, refined_solution, right_sides, rounded
 from circuits.reduce import reduce
 from circuits.waveforms import Waveform
 
@@ -58,17 +58,17 @@ class Turning:
 
     def _prepare(self) -> None:
         e, arrays = self.base.equations, self.base.arrays
-        inverse = refined_inverse(e, arrays.a)
         index = {name: k for k, name in enumerate(e.unknowns)}
         R = np.zeros((len(e.unknowns), len(self._resistors)), dtype=LONG)
         for k, element in enumerate(self._resistors):
             for node, sign in zip(element.nodes, (1.0, -1.0)):
                 if f"v({node})" in index:
                     R[index[f"v({node})"], k] += sign
-        flux = LONG((1.0 + arrays.keep) * arrays.a) * (e.M.astype(LONG) @ e.R.astype(LONG))
+        flux = LONG((1.0 + arrays.keep) * arrays.a) * (e.M @ e.R.astype(LONG))
         Z = np.vstack([e.Q[self.base.order], flux, e.L])
-        V = np.hstack([e.T, e.U, e.b[:, None], -e.P])
-        self._left, self._middle, self._right = Z @ inverse @ R, R.T @ inverse @ R, R.T @ inverse @ V
+        from_R, from_V = refined_solution(e, arrays.a, R), refined_solution(e, arrays.a, right_sides(e))
+        from_V[:, e.T.shape[1] + e.U.shape[1] + 1:] *= -1.0  # the laws' outputs P w stand on the left of the equations
+        self._left, self._middle, self._right = Z @ from_R, R.T @ from_R, R.T @ from_V
         F, f0, KT, WT = self.base.patterns
         n = len(self.base.order)
         self._some = np.hstack([F.T, f0[:, None], np.vstack([KT.T, WT.T])])
