@@ -21,11 +21,14 @@ from circuits.processor import Processor
 from graybox.blocks import Block
 from graybox.fit import FitResult
 from graybox.fit import fit as fit_block
+from graybox.portrait import Portrait, portrait
 from graybox.store import save
 from graybox.structures import LADDER
 from graybox.swap import KINDS as CURVES
 from validation.align import Alignment
-from validation.audio import Audio, check_writable
+from validation.audio import Audio, check_writable, whole_file
+from validation.gallery.fitting import fit_figure
+from validation.plots import png
 
 STRUCTURES = ("auto", *LADDER)
 SWAP_SHARE = 0.25  # of the time, for the descent with the other curve
@@ -48,6 +51,8 @@ class Fit:
     shift : int
         Samples by which the target was moved earlier.
     notes : tuple of str
+    portrait : Portrait
+        Filters, curves, the worst moment and what is left over, for a picture; see `draw`.
     """
 
     block: Block
@@ -56,6 +61,19 @@ class Fit:
     alignment: Alignment | None
     shift: int
     notes: tuple[str, ...]
+    portrait: Portrait
+
+
+def draw(fit: Fit, path: str | Path, title: str = "") -> None:
+    """Write the fit's picture as one PNG.
+
+    Raises
+    ------
+    SignalError
+        If it can't be written.
+    """
+    with whole_file(Path(path)) as part:
+        part.write_bytes(png(fit_figure(fit.portrait, title)))
 
 
 def fit(dry: str | Path | Audio, target: str | Path | Audio | Circuit | Processor, output: str | Path | None = None, *, blocks: str | Block = "wh",
@@ -140,4 +158,4 @@ def fit(dry: str | Path | Audio, target: str | Path | Audio | Circuit | Processo
     if output is not None:
         save(result.block, output)
     tell(1.0, "done")
-    return Fit(result.block, result, first, joined.alignment, joined.shift, joined.notes)
+    return Fit(result.block, result, first, joined.alignment, joined.shift, joined.notes, portrait(result.block, x, y))

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Mapping, Sequence
+from typing import Iterator, Mapping, Sequence
 
 import numpy as np
 
 from ampwright.models import adjusted, load, player
+from ampwright.answers import Answers, answers
 from ampwright.simulation import Progress
 from circuits.circuit import Circuit
 from circuits.errors import Place, SignalError
 from circuits.nodal.response import frequency_response
 from circuits.processor import Processor
 from validation.audio import whole_file
+from validation.gallery.questions import questions_figure
 from validation.plots import harmonics_figure, plot_frequency_response, plot_static_curve, plot_step, png
 from validation.response import Response, measure_response
 
@@ -57,13 +59,35 @@ def response(models: Sequence[str | Path | Circuit | Processor] | str | Path | C
     >>> round(float(np.interp(720.5, rc.frequencies, rc.gain)), 1)
     -3.0
     """
+    return {label: measure_response(processor, level=full)
+            for label, processor, full in _players(models, sample_rate, level, engine, oversample, controls, progress)}
+
+
+def questions(models: Sequence[str | Path | Circuit | Processor] | str | Path | Circuit | Processor, *, sample_rate: float = 48000.0,
+              level: float | None = None, engine: str = "nodal", oversample: int = 1, controls: Mapping[str, float | str] | None = None,
+              progress: Progress | None = None) -> dict[str, Answers]:
+    """Ask models what one asks first of a device; parameters and errors as for `response`.
+
+    Examples
+    --------
+    >>> clipper = questions("diode_clipper")["diode_clipper"]
+    >>> clipper.levels.odd > clipper.levels.even
+    True
+    """
+    return {label: answers(processor, level=full)
+            for label, processor, full in _players(models, sample_rate, level, engine, oversample, controls, progress)}
+
+
+def _players(models, sample_rate, level, engine, oversample, controls, progress) -> Iterator[tuple[str, Processor, float]]:
+    """Label, Processor and full level of each model."""
     tell = progress or (lambda done, text: None)
     if isinstance(models, (str, Path, Circuit)) or not isinstance(models, Sequence):
         models = [models]
-    found: dict[str, Response] = {}
+    found: set[str] = set()
     for number, model in enumerate(models):
         name = Path(model).stem if isinstance(model, (str, Path)) else Path(getattr(model, "path", "")).stem or f"model {number + 1}"
         label = name if name not in found else f"{name} ({number + 1})"
+        found.add(label)
         tell(number / len(models), label)
         loaded = adjusted(load(model) if isinstance(model, (str, Path)) else model, controls or {})
         if isinstance(loaded, Circuit):
@@ -72,9 +96,8 @@ def response(models: Sequence[str | Path | Circuit | Processor] | str | Path | C
         full = level if level is not None else loaded.level if isinstance(loaded, Circuit) else 1.0
         if not (np.isfinite(full) and full > 0.0):
             raise SignalError(f"a level of {full:g} makes no sense", mend="Give a peak above 0.")
-        found[label] = measure_response(processor, level=full)
+        yield label, processor, full
     tell(1.0, "done")
-    return found
 
 
 def small_signal(circuit: Circuit, frequencies: np.ndarray) -> np.ndarray:
@@ -88,8 +111,8 @@ def small_signal(circuit: Circuit, frequencies: np.ndarray) -> np.ndarray:
     return 20.0 * np.log10(np.maximum(np.abs(frequency_response(circuit, frequencies)[0]), 1e-15))
 
 
-def draw(responses: Mapping[str, Response], folder: str | Path) -> dict[str, Path]:
-    """Write the pictures as PNG into a folder, made if it is not there; returns their paths by name.
+def draw(responses: Mapping[str, Response], folder: str | Path, asked: Mapping[str, Answers] | None = None) -> dict[str, Path]:
+    """Write the pictures as PNG into a folder, made if it is not there; returns their paths by name. ``asked`` is what `questions` gave.
 
     Raises
     ------
@@ -103,6 +126,8 @@ def draw(responses: Mapping[str, Response], folder: str | Path) -> dict[str, Pat
         raise SignalError(f"the folder can't be made ({error.strerror})", place=Place(str(folder)), mend="Choose another place.") from None
     figures = {"frequency-response": plot_frequency_response(responses).figure, "harmonics": harmonics_figure(responses),
                "static-curve": plot_static_curve(responses).figure, "step": plot_step(responses).figure}
+    if asked:
+        figures["questions"] = questions_figure(asked)
     paths = {}
     for name, figure in figures.items():
         paths[name] = folder / f"{name}.png"

@@ -171,7 +171,7 @@ def test_response_measures_and_draws(desk, capsys):
     warped = 48000.0 / np.pi * np.tan(np.pi * f / 48000.0)  # the trapezoidal rule's frequency
     assert np.allclose(measured, -10 * np.log10(1 + (2e-4 * np.pi * warped) ** 2), atol=1e-3)
     assert np.allclose(analogue, -10 * np.log10(1 + (2e-4 * np.pi * f) ** 2), atol=1e-6)
-    assert len(told["pictures"]) == 4 and all(Path(path).read_bytes().startswith(b"\x89PNG") for path in told["pictures"].values())
+    assert len(told["pictures"]) == 5 and all(Path(path).read_bytes().startswith(b"\x89PNG") for path in told["pictures"].values())
     code, out, _ = command(capsys, "response", "rc.cir")
     assert code == 0 and "1000 Hz" in out and "-1.4" in out
     refused(capsys, "no such file", "response", "diode_clipper", "missing.cir", "-o", "elsewhere")

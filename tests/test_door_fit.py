@@ -31,6 +31,7 @@ def test_fit_takes_out_the_latency_and_saves_a_model(desk, capsys):
     out, err = capsys.readouterr()
     assert code == 0, err
     told = json.loads(out)
+    assert told["picture"] == "block.png" and Path("block.png").read_bytes().startswith(b"\x89PNG")
     assert told["held_out_esr"] < 1e-3 and told["alignment"]["latency"] == pytest.approx(300.0, abs=1.5) and 290 <= told["shift"] <= 300
     assert run(["simulate", "block.json", "dry.wav", "-o", "again.wav"]) == 0
     wet, again = read_audio("wet.wav").samples, read_audio("again.wav").samples

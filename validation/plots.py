@@ -57,11 +57,13 @@ def comparison_styles(comparison: Comparison) -> dict[str, dict]:
             **line_styles([*sorted(row.label for row in comparison.good), *sorted(row.label for row in comparison.failed)])}
 
 
-def _line(style: dict, width: float = 1.5) -> dict:
+def line(style: dict, width: float = 1.5) -> dict:
+    """What ``Axes.plot`` needs of a style of `line_styles`."""
     return {"color": style["color"], "linestyle": style["linestyle"], "label": style["label"], "linewidth": width}
 
 
-def _axes(ax, x: str, y: str, title: str):
+def axes(ax, x: str, y: str, title: str):
+    """Axes in our dress: the given ones, or those of a new Figure."""
     if ax is None:
         from matplotlib.figure import Figure  # only who draws pays for it
         ax = Figure(figsize=(9.6, 3.4), layout="constrained", facecolor=PAPER).subplots()
@@ -78,7 +80,7 @@ def _axes(ax, x: str, y: str, title: str):
     return ax
 
 
-def _legend(ax):
+def legend(ax):
     """Beside the picture, never on it."""
     handles, labels = ax.get_legend_handles_labels()
     if handles:
@@ -92,7 +94,8 @@ def _empty(ax, text: str):
     return ax
 
 
-def _frequency_axis(ax, top: float):
+def frequency_axis(ax, top: float):
+    """A logarithmic axis from 20 Hz to ``top`` Hz."""
     ax.set_xscale("log")
     ax.set_xlim(20.0, min(top, 24000.0))
     ticks = [f for f in (20, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 20000) if f <= top]
@@ -103,7 +106,7 @@ def _frequency_axis(ax, top: float):
 
 def plot_scores(comparison: Comparison, *, ax=None):
     """ESR of each candidate with its bootstrap interval, logarithmic."""
-    ax = _axes(ax, "error-to-signal ratio (lower is better)", "", "How near is it?")
+    ax = axes(ax, "error-to-signal ratio (lower is better)", "", "How near is it?")
     styles, rows = comparison_styles(comparison), [row for row in comparison.good if row.scores["esr"] > 0.0]
     if not rows:
         return _empty(ax, "every candidate equals the target" if comparison.good else "no candidate could be scored")
@@ -136,13 +139,13 @@ def plot_waveform(comparison: Comparison, *, ax=None, start: float | None = None
     first = _worst_moment(comparison) if start is None else int(start * rate)
     part = slice(first, first + max(int(span * rate), 2))
     title = "Waveform where the candidates differ most" if start is None else "Waveform"
-    ax = _axes(ax, f"time after {(comparison.region[0] + first) / rate:.4f} s / ms", "amplitude / V or FS", title)
+    ax = axes(ax, f"time after {(comparison.region[0] + first) / rate:.4f} s / ms", "amplitude / V or FS", title)
     reference = comparison.reference()[part]
     t = 1e3 * np.arange(len(reference)) / rate
-    ax.plot(t, reference, **_line(styles[comparison.target.label], 2.2))
+    ax.plot(t, reference, **line(styles[comparison.target.label], 2.2))
     for row in comparison.good:
-        ax.plot(t, comparison.estimate(row)[part], **_line(styles[row.label]))
-    return _legend(ax)
+        ax.plot(t, comparison.estimate(row)[part], **line(styles[row.label]))
+    return legend(ax)
 
 
 def _levels_over_time(samples: np.ndarray, size: int) -> np.ndarray:
@@ -153,50 +156,50 @@ def _levels_over_time(samples: np.ndarray, size: int) -> np.ndarray:
 def plot_residual(comparison: Comparison, *, ax=None):
     """Level of the target and of each difference signal over time."""
     rate, styles, reference = comparison.sample_rate, comparison_styles(comparison), comparison.reference()
-    ax = _axes(ax, "time / s", "level / dB FS", "Target and what is left of it")
+    ax = axes(ax, "time / s", "level / dB FS", "Target and what is left of it")
     size = max(int(0.05 * rate), len(reference) // 600, 1)
     level = _levels_over_time(reference, size)
     t = (comparison.region[0] + (np.arange(len(level)) + 0.5) * size) / rate
-    ax.plot(t, level, **_line(styles[comparison.target.label], 2.0))
+    ax.plot(t, level, **line(styles[comparison.target.label], 2.0))
     lowest = level.max() - 80.0
     for row in comparison.good:
         error = _levels_over_time(reference - comparison.estimate(row), size)
         lowest = min(lowest, float(np.percentile(error, 5.0)) - 5.0)
-        ax.plot(t, error, **_line(styles[row.label], 1.2))
+        ax.plot(t, error, **line(styles[row.label], 1.2))
     ax.set_ylim(max(lowest, -160.0), level.max() + 6.0)
-    return _legend(ax)
+    return legend(ax)
 
 
 def plot_segments(comparison: Comparison, *, ax=None):
     """ESR of each segment."""
-    ax = _axes(ax, "time / s", "ESR of the segment", "Where does it fail?")
+    ax = axes(ax, "time / s", "ESR of the segment", "Where does it fail?")
     styles, length = comparison_styles(comparison), comparison.segment_length
     drawn = False
     for row in comparison.good:
         t = comparison.region[0] / comparison.sample_rate + (np.arange(len(row.segments)) + 0.5) * length
         seen = row.segments > 0.0
         drawn = drawn or bool(seen.any())
-        ax.plot(t[seen], row.segments[seen], **_line(styles[row.label]), marker=styles[row.label]["marker"], markersize=3.5)
+        ax.plot(t[seen], row.segments[seen], **line(styles[row.label]), marker=styles[row.label]["marker"], markersize=3.5)
     if not drawn:
         return _empty(ax, "no segment has an error")
     ax.set_yscale("log")
-    return _legend(ax)
+    return legend(ax)
 
 
 def plot_levels(comparison: Comparison, *, ax=None):
     """ESR against the level of the target."""
-    ax = _axes(ax, "level of the target, re its loudest frame / dB", "ESR at that level", "Loud or quiet?")
+    ax = axes(ax, "level of the target, re its loudest frame / dB", "ESR at that level", "Loud or quiet?")
     styles = comparison_styles(comparison)
     x = np.array(comparison.level_edges) + 5.0
     drawn = False
     for row in comparison.good:
         seen = row.levels > 0.0
         drawn = drawn or bool(seen.any())
-        ax.plot(x[seen], row.levels[seen], **_line(styles[row.label]), marker=styles[row.label]["marker"], markersize=5)
+        ax.plot(x[seen], row.levels[seen], **line(styles[row.label]), marker=styles[row.label]["marker"], markersize=5)
     if not drawn:
         return _empty(ax, "no level has an error")
     ax.set_yscale("log")
-    return _legend(ax)
+    return legend(ax)
 
 
 def _smooth(frequencies: np.ndarray, values: np.ndarray, centres: np.ndarray, width: float) -> np.ndarray:
@@ -211,7 +214,7 @@ def _smooth(frequencies: np.ndarray, values: np.ndarray, centres: np.ndarray, wi
 def plot_spectrum(comparison: Comparison, *, ax=None):
     """Long-term power spectra, smoothed to twelfths of an octave, dB re the target's strongest."""
     rate, styles = comparison.sample_rate, comparison_styles(comparison)
-    ax = _frequency_axis(_axes(ax, "frequency / Hz", "power density / dB re target's strongest", "Spectrum"), rate / 2.0)
+    ax = frequency_axis(axes(ax, "frequency / Hz", "power density / dB re target's strongest", "Spectrum"), rate / 2.0)
     centres = np.geomspace(20.0, 0.49 * rate, 400)
     size = min(16384, len(comparison.reference()))
 
@@ -220,17 +223,17 @@ def plot_spectrum(comparison: Comparison, *, ax=None):
         return 10.0 * np.log10(np.maximum(_smooth(f, power, centres, 12.0), 1e-24))
 
     reference = density(comparison.reference())
-    ax.plot(centres, reference - reference.max(), **_line(styles[comparison.target.label], 2.2))
+    ax.plot(centres, reference - reference.max(), **line(styles[comparison.target.label], 2.2))
     for row in comparison.good:
-        ax.plot(centres, density(comparison.estimate(row)) - reference.max(), **_line(styles[row.label]))
+        ax.plot(centres, density(comparison.estimate(row)) - reference.max(), **line(styles[row.label]))
     ax.set_ylim(max(float((reference - reference.max()).min()) - 10.0, -120.0), 6.0)
-    return _legend(ax)
+    return legend(ax)
 
 
 def plot_linear_response(comparison: Comparison, *, ax=None):
     """Frequency response from the dry recording to each signal (H1), which is the best linear approximation on this music."""
     rate, styles = comparison.sample_rate, comparison_styles(comparison)
-    ax = _frequency_axis(_axes(ax, "frequency / Hz", "gain / dB", "Frequency response on this recording (best linear approximation)"), rate / 2.0)
+    ax = frequency_axis(axes(ax, "frequency / Hz", "gain / dB", "Frequency response on this recording (best linear approximation)"), rate / 2.0)
     if comparison.dry is None:
         return _empty(ax, "no dry recording was given")
     dry = comparison.dry.samples[slice(*comparison.region)]
@@ -245,13 +248,13 @@ def plot_linear_response(comparison: Comparison, *, ax=None):
         heard = loud & (cross**2 > 0.5 * power * own)  # where the music has nothing, or not to do with it, a ratio says nothing
         gain = 20.0 * np.log10(np.maximum(_smooth(f, cross, centres, 6.0), 1e-24) / np.maximum(_smooth(f, power, centres, 6.0), 1e-24))
         gain[_smooth(f, heard.astype(float), centres, 6.0) < 0.5] = np.nan
-        ax.plot(centres, gain, **_line(styles[label], 2.2 if label == comparison.target.label else 1.5))
-    return _legend(ax)
+        ax.plot(centres, gain, **line(styles[label], 2.2 if label == comparison.target.label else 1.5))
+    return legend(ax)
 
 
 def plot_spectrogram(samples: np.ndarray, sample_rate: float, *, ax=None, title: str = "Spectrogram", top: float | None = None):
     """Short-time spectrum, 80 dB deep under ``top`` (dB) or under its own maximum."""
-    ax = _axes(ax, "time / s", "frequency / kHz", title)
+    ax = axes(ax, "time / s", "frequency / kHz", title)
     size = min(2048, len(samples))
     hop = max(size // 4, len(samples) // 700)
     f, t, z = stft(samples, sample_rate, nperseg=size, noverlap=max(size - hop, 0), boundary=None)
@@ -300,25 +303,25 @@ def _each(responses: Mapping[str, Response], styles):
 
 def plot_frequency_response(responses: Mapping[str, Response], *, ax=None, styles=None):
     """Small-signal gain of any number of models."""
-    ax = _axes(ax, "frequency / Hz", "gain / dB", "Frequency response, small signals")
+    ax = axes(ax, "frequency / Hz", "gain / dB", "Frequency response, small signals")
     top = max((response.sample_rate for response in responses.values()), default=48000.0) / 2.0
     for style, response in _each(responses, styles):
-        ax.plot(response.frequencies, response.gain, **_line(style, 1.8))
-    return _legend(_frequency_axis(ax, top))
+        ax.plot(response.frequencies, response.gain, **line(style, 1.8))
+    return legend(frequency_axis(ax, top))
 
 
 def plot_harmonics(responses: Mapping[str, Response], order: int, *, ax=None, styles=None):
     """One harmonic against the level of a 1 kHz tone: order 1 as output level, others relative to the fundamental."""
     name = "fundamental / dB re 1" if order == 1 else f"harmonic {order} / dB re fundamental"
-    ax = _axes(ax, "input level / dB re 1", name, f"Harmonic {order} against level" if order > 1 else "Output against input level")
+    ax = axes(ax, "input level / dB re 1", name, f"Harmonic {order} against level" if order > 1 else "Output against input level")
     for style, response in _each(responses, styles):
         if response.harmonics.shape[1] < order:
             continue
-        line = 20.0 * np.log10(np.maximum(response.harmonics[:, order - 1], 1e-15))
+        height = 20.0 * np.log10(np.maximum(response.harmonics[:, order - 1], 1e-15))
         if order > 1:
-            line = np.maximum(line - 20.0 * np.log10(np.maximum(response.harmonics[:, 0], 1e-15)), -140.0)
-        ax.plot(response.levels, line, **_line(style, 1.8), marker=style["marker"], markersize=4)
-    return _legend(ax)
+            height = np.maximum(height - 20.0 * np.log10(np.maximum(response.harmonics[:, 0], 1e-15)), -140.0)
+        ax.plot(response.levels, height, **line(style, 1.8), marker=style["marker"], markersize=4)
+    return legend(ax)
 
 
 def harmonics_figure(responses: Mapping[str, Response], *, styles=None):
@@ -336,20 +339,20 @@ def harmonics_figure(responses: Mapping[str, Response], *, styles=None):
 
 def plot_static_curve(responses: Mapping[str, Response], *, ax=None, styles=None):
     """Answer to one period of the loudest 1 kHz tone against its input."""
-    ax = _axes(ax, "input / V or FS", "output / V or FS", "Static curve (1 kHz at full level, fundamental in phase)")
+    ax = axes(ax, "input / V or FS", "output / V or FS", "Static curve (1 kHz at full level, fundamental in phase)")
     for style, response in _each(responses, styles):
-        ax.plot(response.static_x, response.static_y, **_line(style, 1.8))
-    return _legend(ax)
+        ax.plot(response.static_x, response.static_y, **line(style, 1.8))
+    return legend(ax)
 
 
 def plot_step(responses: Mapping[str, Response], *, ax=None, styles=None):
     """Answer to a small step, scaled to 1, on a logarithmic axis of time."""
-    ax = _axes(ax, "time / ms", "output of a step of 1", "Step response, small signals")
+    ax = axes(ax, "time / ms", "output of a step of 1", "Step response, small signals")
     for style, response in _each(responses, styles):
         later = response.step_time > 0.0
-        ax.plot(1e3 * response.step_time[later], response.step[later], **_line(style, 1.8))
+        ax.plot(1e3 * response.step_time[later], response.step[later], **line(style, 1.8))
     ax.set_xscale("log")
-    return _legend(ax)
+    return legend(ax)
 
 
 def figures(comparison: Comparison) -> dict[str, tuple[str, object]]:

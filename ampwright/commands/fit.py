@@ -23,6 +23,7 @@ def fit(
     seed: Annotated[int, typer.Option(metavar="N", help="Seed of what is drawn.")] = 0,
     resume: Annotated[Optional[Path], typer.Option(metavar="FILE", help="Keep the best so far in this file, and go on from it.")] = None,
     channel: Annotated[Optional[int], typer.Option(metavar="N", help="Channel of recordings that have several, from 1.")] = None,
+    picture: Annotated[bool, typer.Option("--picture/--no-picture", help="Draw filters, curves and what is left over beside the block.")] = True,
     set: choices.Set = None,
     engine: choices.Engine = "nodal",
     oversample: choices.Oversample = 4,
@@ -40,8 +41,11 @@ def fit(
     with terminal.progress(not json) as tell:
         found = fitting.fit(dry, target, out, blocks=blocks, curve=curve, size=size, engine=engine, oversample=oversample, controls=choices.positions(set),
                             settings=how, channel=channel, seconds=seconds, hold=hold, emphasis=emphasis, seed=seed, checkpoint=resume, progress=tell)
+    drawn = out.with_suffix(".png") if picture else None
+    if drawn is not None:
+        fitting.draw(found, drawn, f"{out.name}: {found.result.structure}, ESR {found.result.held_out:.2e} on what was kept out")
     if json:
-        terminal.print_json({"path": out, "structure": found.result.structure, "held_out_esr": found.result.held_out, "training_esr": found.result.training,
+        terminal.print_json({"path": out, "picture": drawn, "structure": found.result.structure, "held_out_esr": found.result.held_out, "training_esr": found.result.training,
                              "parameters": found.block.n_parameters, "latency": found.block.latency, "alignment": found.alignment, "shift": found.shift,
                              "stop": found.result.stop, "seed": found.result.seed, "tried": found.result.tried, "history": found.result.history,
                              "estimates": found.result.estimates, "before_swap": found.first.held_out if found.first else None, "notes": found.notes})
@@ -53,3 +57,21 @@ def fit(
         (one.structure if one.structure != "block" else f"the same with {curve}", str(one.numbers), f"{one.held_out:.3e}", f"{one.seconds:.1f}", one.stop)
         for one in tried], right=(1, 2, 3))
     terminal.say(f"\n{out}: ESR {found.result.held_out:.3e} on the {hold:.0%} kept out, {found.result.training:.3e} on the rest; {found.result.stop}")
+    _say_numbers(found.result, terminal)
+    if drawn is not None:
+        terminal.say(str(drawn))
+
+
+def _say_numbers(result, terminal) -> None:
+    """How well the numbers are known, which of them can't be told apart, and what the curves have seen."""
+    import numpy as np
+
+    loose = [one.name for one in result.estimates if not np.isfinite(one.half_width)]
+    if loose:
+        terminal.say(f"not determined by these recordings: {len(loose)} of {len(result.estimates)} numbers ({', '.join(loose[:4])}{' ...' if len(loose) > 4 else ''})")
+    tied = np.abs(np.triu(np.nan_to_num(result.correlations), 1))
+    i, j = np.unravel_index(int(np.argmax(tied)), tied.shape) if tied.size else (0, 0)
+    if tied.size and tied[i, j] > 0.0:
+        terminal.say(f"most entangled: {result.estimates[i].name} and {result.estimates[j].name}, correlation {result.correlations[i, j]:.4f}")
+    for one in result.seen:
+        terminal.say(f"curve at stage {one.stage}: inputs from {one.low:.3g} to {one.high:.3g} were seen; beyond them it is a guess")

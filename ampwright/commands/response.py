@@ -24,23 +24,26 @@ def response(
     include_path: choices.Include = None,
     json: choices.Json = False,
 ) -> None:
-    """Measure models: frequency response, harmonics, curves."""
-    from ampwright import responses
+    """Measure models: frequency response, harmonics, curves; static or not, memory, shares."""
+    from ampwright import answers, responses
     from ampwright.commands import terminal
     from circuits.circuit import Circuit
 
     loaded = [choices.opened(model, input=input, output=output, control=control, sample_rate=rate, include_paths=include_path, set=set) for model in models]
     with terminal.progress(not json) as tell:
-        found = responses.response(loaded, sample_rate=rate, level=level, engine=engine, oversample=oversample, progress=tell)
-    pictures = responses.draw(found, out) if out is not None else {}
+        found = responses.response(loaded, sample_rate=rate, level=level, engine=engine, oversample=oversample, progress=lambda done, text: tell(0.5 * done, text))
+        asked = responses.questions(loaded, sample_rate=rate, level=level, engine=engine, oversample=oversample, progress=lambda done, text: tell(0.5 + 0.5 * done, text))
+    pictures = responses.draw(found, out, asked) if out is not None else {}
     if json:
         circuits = {label: model for label, model in zip(found, loaded) if isinstance(model, Circuit)}
         terminal.print_json({"pictures": pictures, "models": {
-            label: {**terminal.plain(one), **({"analogue_gain": terminal.plain(responses.small_signal(circuits[label], one.frequencies))}
+            label: {**terminal.plain(one), "questions": terminal.plain(asked[label]), **({"analogue_gain": terminal.plain(responses.small_signal(circuits[label], one.frequencies))}
                                               if label in circuits else {})} for label, one in found.items()}})
         return
     heads = ("model", *(f"{f:g} Hz" for f in responses.SIGHTS), "THD %", "THD % -20 dB", "memory ms")
     terminal.table("Gain in dB for small signals; distortion of 1 kHz at full level and 20 dB below", heads, responses.summary(found),
                    right=tuple(range(1, len(heads))))
+    terminal.table("Static, memory, shares of the output's power (random-phase odd multisine at full level; tone 20 dB below)", ("model", *answers.HEADS),
+                   [(label, *answers.row(one)) for label, one in asked.items()], right=tuple(range(1, len(answers.HEADS) + 1)))
     for path in pictures.values():
         terminal.say(str(path))
