@@ -15,7 +15,11 @@ from circuits.elements import Capacitor, Device, Resistor, VoltageControlledVolt
 from circuits.expressions import Name
 from circuits.kernels.omega import omega
 from circuits.nodal.processor import NodalProcessor
-from wdf.diodes import FAST_ERROR, omega_start, pair_voltage, prepared
+from netlists.library import find
+from netlists.reader import read
+from wdf.diodes import omega_start, pair_voltage, prepared
+from wdf.emitted import CONDENSED
+from wdf.expansions import EXACT, FAST_ERROR, expanded_voltage, expansions
 from wdf.processor import WdfProcessor
 
 RATE = 48000.0
@@ -56,27 +60,64 @@ def test_one_diode_is_the_published_closed_form():
     up, down = prepared(R, (I, s, 0.0, s))
     for e in np.linspace(0.2, 12.0, 50):
         expected = e + R * I - s * wrightomega(np.log(R * I / s) + (e + R * I) / s).real
-        assert pair_voltage(e, up, down, 0) == pytest.approx(expected, rel=2e-14)
+        assert pair_voltage(e, up, down) == pytest.approx(expected, rel=2e-14)
 
 
-def test_any_counts_are_solved_to_rounding_and_the_fast_form_keeps_its_bound():
+def drawn(rng) -> tuple[float, tuple[float, float, float, float]]:
+    """A resistance and diodes of any kind, one polarity absent in two of three."""
+    I, J = 10.0**rng.uniform(-16, -5, 2) * rng.choice([[1, 1], [1, 0], [0, 1]])
+    return 10.0**rng.uniform(0, 8), (I, rng.uniform(0.02, 0.2), J, rng.uniform(0.02, 0.2))
+
+
+def unsolved(v: float, e: float, R: float, constants) -> tuple[float, float]:
+    """Voltage by which v misses the root, and what the residual itself can't resolve: rounding of e, of both currents, and of exp's argument."""
+    I, s, J, r = constants
+    (i, g), (j, h) = junction_current(v, I, s), junction_current(-v, J, r)
+    slope = 1.0 + R * (g + h)
+    floor = 4e-16 * (abs(e) + R * (abs(i) * (1.0 + abs(v) / s) + abs(j) * (1.0 + abs(v) / r) + 2.0 * (I + J))) / slope
+    return abs(v + R * (i - j) - e) / slope, floor + 4e-16 * abs(v)
+
+
+def test_any_counts_are_solved_to_rounding():
     rng = np.random.default_rng(0)
-    worst = 0.0
     for _ in range(3000):
-        R, e = 10.0**rng.uniform(0, 8), rng.choice([-1.0, 1.0]) * 10.0**rng.uniform(-4, 3)
-        I, J = 10.0**rng.uniform(-16, -5, 2) * rng.choice([[1, 1], [1, 0], [0, 1]])
-        s, r = rng.uniform(0.02, 0.2, 2)
-        up, down = prepared(R, (I, s, J, r))
-        v = pair_voltage(e, up, down, 0)
-        (i, g), (j, h) = junction_current(v, I, s), junction_current(-v, J, r)
-        residual, slope = v + R * (i - j) - e, 1.0 + R * (g + h)
-        # what the residual itself can't resolve: rounding of e, of both currents, and of exp's argument
-        floor = 4e-16 * (abs(e) + R * (abs(i) * (1.0 + abs(v) / s) + abs(j) * (1.0 + abs(v) / r) + 2.0 * (I + J))) / slope
-        assert abs(residual / slope) <= floor + 4e-16 * abs(v)
-        conducts, scale = (I, s) if e > 0 else (J, r)
-        if conducts > 0.0 and R * max(I, J) < 1e-3 * min(s, r):
-            worst = max(worst, abs(pair_voltage(e, up, down, 1) - v) / scale)
-    assert 1e-4 < worst <= FAST_ERROR
+        (R, constants), e = drawn(rng), rng.choice([-1.0, 1.0]) * 10.0**rng.uniform(-4, 3)
+        missed, floor = unsolved(pair_voltage(e, *prepared(R, constants)), e, R, constants)
+        assert missed <= floor
+
+
+def test_expansions_are_the_root_to_rounding_and_their_fast_form_keeps_its_bound():
+    rng = np.random.default_rng(1)
+    worst, covered = 0.0, []
+    for _ in range(60):
+        R, constants = drawn(rng)
+        up, down, table = expansions(R, constants)
+        polarities = prepared(R, constants)
+        for e in [*(rng.choice([-1.0, 1.0], 60) * 10.0**rng.uniform(-6, 2, 60)), *rng.uniform(-60.0 * constants[1], 60.0 * constants[1], 60)]:
+            pieces, scale = (up, polarities[0].scale) if e > 0.0 else (down, polarities[1].scale)
+            v = expanded_voltage(e, pieces, *polarities, table, 0)
+            missed, floor = unsolved(v, e, R, constants)
+            assert missed <= floor + EXACT * (abs(v) + scale)
+            worst = max(worst, abs(expanded_voltage(e, pieces, *polarities, table, 1) - v) / scale)
+            covered.append(abs(e) < pieces.end)
+    assert 1e-8 < worst <= FAST_ERROR
+    assert np.mean(covered) > 0.7
+
+
+@pytest.mark.parametrize("counts", [(1, 1), (2, 1), (1, 3)])
+@pytest.mark.parametrize("R", [100.0, 4.7e3, 500e3])
+def test_expansions_cover_a_thousand_thermal_voltages_of_silicon_to_the_last_bits(counts, R):
+    s = 1.752 * 0.025865
+    constants = (counts[0] * 2.52e-9, s, counts[1] * 2.52e-9, s)
+    up, down, table = expansions(R, constants)
+    polarities = prepared(R, constants)
+    assert (up is down) == (counts[0] == counts[1])
+    assert min(up.end, down.end) > 1000.0 * s
+    rng = np.random.default_rng(2)
+    for e in [*rng.uniform(-30.0, 30.0, 1000), *rng.uniform(-0.5, 0.5, 1000), *(10.0**rng.uniform(-12, 0, 500))]:
+        v = expanded_voltage(e, up if e > 0.0 else down, *polarities, table, 0)
+        assert abs(v - pair_voltage(e, *polarities)) <= 1e-15 * (abs(v) + s)
+    assert expanded_voltage(0.0, up, *polarities, table, 0) == 0.0
 
 
 @pytest.mark.parametrize("diodes", [((UP, D4148),), ((DOWN, D4148),), PAIR, ((UP, D4148), (UP, D4148), (DOWN, LED)),
@@ -127,18 +168,54 @@ def test_the_fast_form_stays_within_its_error():
     assert 0.0 < error < FAST_ERROR * 1.752 * 0.026
 
 
-def test_emitted_linear_code_equals_the_table_to_the_last_bit():
-    parts = (VIN, Resistor("r1", ("in", "a"), Name("r")), Capacitor("c1", ("a", "b"), 1e-8), Resistor("r2", ("b", "0"), 22e3),
-             Capacitor("c2", ("a", "0"), 4.7e-9), Resistor("r3", ("b", "c"), 10e3), Capacitor("c3", ("c", "0"), 1e-9),
-             Resistor("r4", ("a", "c"), 47e3))
-    circuit = Circuit(parts, input="vin", outputs=("c", "b"), controls=(Control("r", 1e3, 1e6, 4.7e3),))
-    x = np.random.default_rng(5).standard_normal(3000)
-    emitted, table = WdfProcessor(circuit, RATE), WdfProcessor(circuit, RATE, kernel="table")
-    assert emitted.closed and not table.closed
-    for position in (4.7e3, 1e6):
+def linear(*, bridge: float = 47e3, slow: float = 4.7e-9, loss: float = 22e3) -> Circuit:
+    """A net of three capacitors with a control."""
+    parts = (VIN, Resistor("r1", ("in", "a"), Name("r")), Capacitor("c1", ("a", "b"), 1e-8), Resistor("r2", ("b", "0"), loss),
+             Capacitor("c2", ("a", "0"), slow), Resistor("r3", ("b", "c"), 10e3), Capacitor("c3", ("c", "0"), 1e-9),
+             Resistor("r4", ("a", "c"), bridge))
+    return Circuit(parts, input="vin", outputs=("c", "b"), controls=(Control("r", 1e3, 1e6, 4.7e3),))
+
+
+def both(circuit: Circuit):
+    return WdfProcessor(circuit, RATE), WdfProcessor(circuit, RATE, kernel="table")
+
+
+def test_a_condensed_linear_tree_keeps_its_bound_while_controls_turn():
+    x = np.random.default_rng(5).standard_normal(20000)
+    emitted, table = both(linear())
+    assert emitted.closed and emitted._emitted.condensed and not table.closed
+    text = emitted.emitted_source
+    for position in (4.7e3, 1e6, 1e3):
         for processor in (emitted, table):
             processor.turn(r=position)
-        assert np.array_equal(emitted.process(x), table.process(x))
+        expected = table.process(x)
+        assert np.abs(emitted.process(x) - expected).max() <= CONDENSED * np.abs(expected).max()
+    assert emitted.emitted_source == text and emitted._emitted.condensed
+
+
+@pytest.mark.parametrize("name", ["rc_lowpass", "rlc", "tonestack_bassman", "tonestack_baxandall", "tonestack_fmv"])
+def test_condensed_trees_of_the_library_keep_their_bound(name):
+    emitted, table = both(read(find(name)))
+    x = np.random.default_rng(6).standard_normal(48000)
+    expected = table.process(x)
+    assert emitted._emitted.condensed
+    assert np.abs(emitted.process(x) - expected).max() <= CONDENSED * np.abs(expected).max()
+
+
+def test_a_tree_with_a_slow_mode_is_not_condensed_and_equals_the_table_to_the_last_bit():
+    x = np.random.default_rng(5).standard_normal(3000)
+    circuit = linear(slow=1e-5, loss=1e6)
+    emitted, table = both(circuit.turn(r=1e6))
+    assert emitted.closed and not emitted._emitted.condensed
+    assert np.array_equal(emitted.process(x), table.process(x))
+    # a control that makes the mode slow: the code changes over, the states stay
+    emitted, table = both(circuit)
+    for position, condensed in ((4.7e3, True), (1e6, False), (4.7e3, True)):
+        for processor in (emitted, table):
+            processor.turn(r=position)
+        expected = table.process(x)
+        assert np.abs(emitted.process(x) - expected).max() <= CONDENSED * np.abs(expected).max()
+        assert emitted._emitted.condensed is condensed
 
 
 def charged() -> Circuit:
@@ -174,7 +251,7 @@ def test_a_sample_that_plain_newton_gives_up_goes_to_the_guarded_solver():
 def test_what_is_emitted_holds_no_word_of_the_netlist():
     circuit = clipper(*PAIR)
     text = WdfProcessor(circuit, RATE).emitted_source
-    assert "pair_voltage" in text and "import os" not in text
+    assert "expanded_voltage" in text and "import os" not in text
     assert all(word not in text for word in ("drv", "4148", "out-", "4700"))
     evil = Circuit((VoltageSource("v;import os", ("a\nb", "0")), Resistor("r'''", ("a\nb", "o\"o"), 1e3), Capacitor("c", ("o\"o", "0"), 1e-8)),
                    input="v;import os", outputs=("o\"o",))

@@ -6,7 +6,8 @@ The voltage v at the root solves, with the wave's open-circuit voltage e, the po
 
 With one direction conducting (J = 0) Wright's omega gives v = e + R I - s w(ln(R I / s) + (e + R I) / s); k equal diodes in parallel multiply I, k
 in series multiply s. Here omega is the start, and steps of third order on the exact law (which includes the direction that
-blocks, and SPICE's bend of the current below -3 s) lead to rounding, in most samples with one exponential.
+blocks, and SPICE's bend of the current below -3 s) lead to rounding, in most samples with one exponential. In the sample loop
+`wdf.expansions` puts short sums around points solved here in the place of these steps.
 
 References
 ----------
@@ -32,7 +33,6 @@ from circuits.kernels.jit import kernel
 from circuits.kernels.omega import omega
 
 CLOSE = 3e-4  # share of n Vt, or of v where that is less: a step of third order no larger than this ends at rounding
-FAST_ERROR = 3e-3  # largest error of the fast form in n Vt of the conducting diode (0.14 mV for a 1N4148), as long as R I and R J are below 1e-3 n Vt
 
 
 class Direction(NamedTuple):
@@ -77,7 +77,7 @@ def omega_start(x):
 
 
 @kernel
-def one_direction(x, d, fast):
+def one_direction(x, d):
     """v >= 0 for an open-circuit voltage x > 0; see the module's header."""
     if d.alone > 0.0:
         v = max(x - d.blocking, 0.0)
@@ -85,8 +85,6 @@ def one_direction(x, d, fast):
         open_circuit = x + d.conducting - d.blocking
         v = open_circuit - d.scale * omega_start(d.logarithm + open_circuit * d.inverse)
         v = min(max(v, 0.0), x)
-    if fast:
-        return v
     for _ in range(60):
         f, b1, b2, b3 = v - x, 1.0, 0.0, 0.0
         if d.alone == 0.0:
@@ -130,8 +128,8 @@ def one_direction(x, d, fast):
 
 
 @kernel
-def pair_voltage(e, up, down, fast):
-    """Voltage of the diodes at the root.
+def pair_voltage(e, up, down):
+    """Voltage of the diodes at the root, to rounding.
 
     Parameters
     ----------
@@ -139,8 +137,6 @@ def pair_voltage(e, up, down, fast):
         Open-circuit voltage, volts.
     up, down : Direction
         For positive and for negative e.
-    fast : int
-        0: to rounding. 1: omega's start alone, no logarithm and no exponential; error at most `FAST_ERROR`.
 
     Returns
     -------
@@ -148,9 +144,9 @@ def pair_voltage(e, up, down, fast):
         Volts.
     """
     if e > 0.0:
-        return one_direction(e, up, fast)
+        return one_direction(e, up)
     if e < 0.0:
-        return -one_direction(-e, down, fast)
+        return -one_direction(-e, down)
     return 0.0
 
 
@@ -241,7 +237,7 @@ def prepared(R: float, constants: tuple[float, float, float, float]) -> tuple[Di
     Examples
     --------
     >>> up, down = prepared(4700.0, (2.52e-9, 0.0453, 2.52e-9, 0.0453))
-    >>> round(pair_voltage(1.0, up, down, 0), 6), pair_voltage(-1.0, up, down, 0) == -pair_voltage(1.0, up, down, 0)
+    >>> round(pair_voltage(1.0, up, down), 6), pair_voltage(-1.0, up, down) == -pair_voltage(1.0, up, down)
     (0.483905, True)
     """
     I, s, J, r = constants

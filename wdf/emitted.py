@@ -2,9 +2,9 @@
 
 The source depends on the tree's structure alone (which wave adds into which, and which factors are exactly 1 or -1), so a turned pot needs no
 compiling. It is written to a file named by its content, compiled by numba and cached; it contains our identifiers and whole
-numbers, never a word of a netlist. For a linear tree it computes the same sums in the same order as the table kernel in
-`wdf.sweeps`, and is equal to it to the last bit. Diodes on one port become closed-form roots (`wdf.diodes`), other roots the
-unrolled Newton of `wdf.newton`.
+numbers, never a word of a netlist. A tree with a linear or closed root is condensed first where that saves products (`wdf.condensed`); a linear one's
+samples lie within `CONDENSED` of the output's peak of those of the table kernel in `wdf.sweeps`. Diodes on one port become closed-form roots
+(`wdf.diodes`, `wdf.expansions`), other roots the unrolled Newton of `wdf.newton`.
 """
 
 from __future__ import annotations
@@ -16,13 +16,16 @@ import numpy as np
 from circuits.kernels import store
 from circuits.nodal import transient
 from wdf import newton
-from wdf.diodes import Direction, pair_constants, prepared
+from wdf.condensed import condensed
+from wdf.diodes import pair_constants, prepared
+from wdf.expansions import NONE, TERMS, expansions
 from wdf.program import Program
 from wdf.roots import Root
 from wdf.tree import Tree
 
 PREFIX = "wdf"
 MOST_TERMS = 4000  # a longer source would take minutes to compile; the table kernel plays it as well
+CONDENSED = 1e-12  # of the output's peak: how far a linear tree's condensed map may lie from its adaptors one after the other
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +44,8 @@ class ClosedRoot:
         Outputs of roots solved before that act on this port, with their K.
     resistance : float
         Ohms.
-    directions : tuple of Direction
-        For positive and negative voltages.
+    constants : tuple of float
+        (I, s, J, r) of `wdf.diodes.prepared`.
     """
 
     port: int
@@ -51,7 +54,12 @@ class ClosedRoot:
     silent: tuple[int, ...]
     earlier: tuple[tuple[int, float], ...]
     resistance: float
-    directions: tuple[Direction, Direction]
+    constants: tuple[float, float, float, float]
+
+    @property
+    def even(self) -> bool:
+        """True if both polarities are alike."""
+        return self.constants[:2] == self.constants[2:]
 
 
 def closed_roots(tree: Tree, root: Root) -> tuple[ClosedRoot, ...] | None:
@@ -76,15 +84,26 @@ def closed_roots(tree: Tree, root: Root) -> tuple[ClosedRoot, ...] | None:
         if not resistance > 0.0:
             return None
         earlier = tuple((int(c), float(arrays.KT[c, lo])) for c in arrays.earlier[arrays.earlier_start[b]:arrays.earlier_start[b + 1]])
-        found.append(ClosedRoot(lo, columns[0], sign, tuple(columns[1:]), earlier, resistance, prepared(resistance, constants)))
+        found.append(ClosedRoot(lo, columns[0], sign, tuple(columns[1:]), earlier, resistance, constants))
     silent = {column for one in found for column in one.silent}
     return tuple(ClosedRoot(one.port, one.column, one.sign, one.silent, tuple(item for item in one.earlier if item[0] not in silent),
-                            one.resistance, one.directions) for one in found)
+                            one.resistance, one.constants) for one in found)
 
 
-def source(program: Program, roots: tuple[ClosedRoot, ...]) -> str:
-    """Text of the module for a tree whose roots are linear or closed."""
+def _summed(terms: list[tuple[str, int]]) -> str:
+    """A sum of (text, when it is ready), each time of the two that are ready first: the shortest way from the last sample's states."""
+    terms = terms or [("0.0", 0)]
+    while len(terms) > 1:
+        first, second, *terms = sorted(terms, key=lambda term: term[1])
+        terms.append((f"({first[0]} + {second[0]})", max(first[1], second[1]) + 1))
+    return terms[0][0]
+
+
+def source(program: Program, roots: tuple[ClosedRoot, ...], short: bool = False) -> str:
+    """Text of the module for a tree whose roots are linear or closed; with ``short``, sums in the order that takes the least time."""
     arrays = program.arrays
+    states = {int(k) for k in arrays.states}
+    of_root = {arrays.n_ports + one.column: j for j, one in enumerate(roots)}
     silent = {arrays.n_ports + column for one in roots for column in one.silent}
     lines: list[str] = []
     head: list[str] = []
@@ -99,6 +118,20 @@ def source(program: Program, roots: tuple[ClosedRoot, ...]) -> str:
 
     def total(terms) -> str:
         text = ""
+        if short:
+            products = []
+            for at, factor, k in terms:
+                if factor == 1.0 and k in states:
+                    products.append((wave(k), 0))
+                elif k not in silent:
+                    head.append(f"    f{at} = factors[{at}]")
+                    j = of_root.get(k)
+                    if j is None:
+                        products.append((f"f{at} * {wave(k)}", 1 if k in states else -9))
+                    else:  # the root's current (e - v) g, so that the voltage, which comes last, has one product to go
+                        head.append(f"    c{at} = f{at} * {'' if roots[j].sign > 0 else '-'}g{j}")
+                        products += [(f"c{at} * e{j}", 4), (f"(-c{at}) * v{j}", 40)]
+            return _summed(products)
         for at, factor, k in terms:
             if k in silent:
                 continue
@@ -109,9 +142,8 @@ def source(program: Program, roots: tuple[ClosedRoot, ...]) -> str:
             text += f" {sign} {product}" if text else (f"-{product}" if sign == "-" else product)
         return text or "0.0"
 
-    states = {int(k) for k in arrays.states}
     updates: list[tuple[int, str]] = []
-    for row, (target, _) in enumerate(program.rows):
+    for row in range(len(program.rows)):
         if row == program.split:
             _closed(roots, arrays.n_ports, head, body, made)
         start, stop = int(arrays.starts[row]), int(arrays.starts[row + 1])
@@ -127,7 +159,7 @@ def source(program: Program, roots: tuple[ClosedRoot, ...]) -> str:
     for k, _ in updates:
         held[k] = None
     body += [f"y[{k}, n] = w{arrays.first_output + k}" for k in range(arrays.n_outputs)]
-    body += [f"w{k} = {text}" for k, text in updates]
+    body += [f"n{k} = {text}" for k, text in updates] + [f"w{k} = n{k}" for k, _ in updates]
     lines += [f"    w{k} = w[{k}]" for k in held]
     lines += list(dict.fromkeys(head))
     lines.append("    for n in range(u.shape[0]):")
@@ -140,20 +172,23 @@ def source(program: Program, roots: tuple[ClosedRoot, ...]) -> str:
 def _closed(roots, n_ports: int, head: list[str], body: list[str], made: set[int]) -> None:
     for j, one in enumerate(roots):
         head += [f"    up{j} = directions[{2 * j}]", f"    down{j} = directions[{2 * j + 1}]", f"    g{j} = conductances[{j}]"]
+        head += [f"    near{j} = pieces[{2 * j}]", f"    far{j} = pieces[{2 * j + 1}]"]
+        nearest = f"near{j}" if one.even else f"near{j} if e{j} > 0.0 else far{j}"
         earlier = "".join(f" + k{j}_{i} * w{n_ports + column}" for i, (column, _) in enumerate(one.earlier))
         head += [f"    k{j}_{i} = couplings[{j}, {i}]" for i in range(len(one.earlier))]
         body.append(f"e{j} = w{one.port}{earlier}")
-        body.append(f"w{n_ports + one.column} = {'' if one.sign > 0 else '-'}((e{j} - pair_voltage(e{j}, up{j}, down{j}, fast)) * g{j})")
+        body.append(f"v{j} = expanded_voltage(e{j}, {nearest}, up{j}, down{j}, table, fast)")
+        body.append(f"w{n_ports + one.column} = {'' if one.sign > 0 else '-'}((e{j} - v{j}) * g{j})")
         made.add(n_ports + one.column)
 
 
 _MODULE = '''"""Emitted for one structure of a wave digital tree; see wdf.emitted."""
 from circuits.kernels.jit import kernel
-from wdf.diodes import pair_voltage
+from wdf.expansions import expanded_voltage
 
 
 @kernel
-def run(factors, directions, conductances, couplings, fast, w, u, y):
+def run(factors, directions, pieces, table, conductances, couplings, fast, w, u, y):
     """Play u (n_samples, n_moving) into y (n_outputs, n_samples)."""
 '''
 
@@ -162,17 +197,27 @@ class Closed:
     """The emitted kernel of a tree whose roots are linear or closed, with its numbers."""
 
     def __init__(self, program: Program, roots: tuple[ClosedRoot, ...]):
-        self.text = source(program, roots)
+        short = condensed(program)
+        self.condensed = short is not None
+        self._program, self._roots = short or program, roots
+        self.text = source(self._program, roots, self.condensed)
         self.run = store.loaded(store.written(PREFIX, self.text)).run
-        self._take(program, roots)
+        self._take(roots)
         arrays = program.arrays
         # compile now, not in the first block of a live host
         self.play(np.zeros(len(program.index)), np.zeros((0, len(arrays.moving))), np.zeros((arrays.n_outputs, 0)), False)
 
-    def _take(self, program: Program, roots: tuple[ClosedRoot, ...]) -> None:
-        self.factors = program.arrays.factors
-        none = prepared(1.0, (0.0, 1.0, 0.0, 1.0))
-        self.directions = tuple(d for one in roots for d in one.directions) or none
+    def _take(self, roots: tuple[ClosedRoot, ...]) -> None:
+        self.factors = self._program.arrays.factors
+        self.directions = tuple(d for one in roots for d in prepared(one.resistance, one.constants)) or prepared(1.0, (0.0, 1.0, 0.0, 1.0))
+        pieces, tables, rows = [], [], 0
+        for one in roots:
+            up, down, table = expansions(one.resistance, one.constants)
+            pieces += [up._replace(first=up.first + rows), down._replace(first=down.first + rows)]
+            tables.append(table)
+            rows += len(table) // TERMS
+        self.pieces = tuple(pieces) or (NONE, NONE)
+        self.table = tables[0] if len(tables) == 1 else np.concatenate([*tables, np.zeros(0)])
         self.conductances = np.array([1.0 / one.resistance for one in roots] or [0.0])
         most = max([len(one.earlier) for one in roots], default=0)
         self.couplings = np.zeros((max(len(roots), 1), max(most, 1)))
@@ -181,16 +226,20 @@ class Closed:
                 self.couplings[j, i] = value
 
     def adopt(self, tree: Tree, program: Program, root: Root) -> bool:
-        """Take the numbers of another position of the same structure; False if its roots are not closed."""
+        """Take the numbers of another position of the same structure; False if this code can't play them."""
         roots = closed_roots(tree, root)
-        if roots is None:
+        if roots is None or [one.even for one in roots] != [one.even for one in self._roots]:
             return False
-        self._take(program, roots)
+        short = condensed(program)  # asked anew, so that the position decides and not the way to it
+        if (short is not None) != self.condensed or short is not None and not short.same_pattern(self._program):
+            return False
+        self._program, self._roots = short or program, roots
+        self._take(roots)
         return True
 
     def play(self, w: np.ndarray, u: np.ndarray, y: np.ndarray, fast: bool) -> None:
         """Play a block; ``w`` holds states and constants and receives the new states."""
-        self.run(self.factors, self.directions, self.conductances, self.couplings, int(fast), w, u, y)
+        self.run(self.factors, self.directions, self.pieces, self.table, self.conductances, self.couplings, int(fast), w, u, y)
 
 
 class Iterated:

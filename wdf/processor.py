@@ -51,9 +51,9 @@ class WdfProcessor:
     kernel : {"auto", "table", "emitted"}
         "emitted": straight-line code of the circuit's own, compiled first (a second; several where the root needs Newton) and then cached;
         "table": the generic kernel, which plays any circuit at once; "auto": straight-line code where it is in the cache or the roots
-        are linear or diodes in closed form. Linear trees are equal to the last bit under all, others to the tolerance.
+        are linear or diodes in closed form. Linear trees are equal under all within `wdf.emitted.CONDENSED`, others to the tolerance.
     fast : bool
-        Take closed-form roots from omega's start alone: error up to `wdf.diodes.FAST_ERROR` n Vt, half the time.
+        Take four terms instead of eight of the expansions of closed-form roots: error up to `wdf.expansions.FAST_ERROR` n Vt.
 
     Raises
     ------
