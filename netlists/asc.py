@@ -177,6 +177,9 @@ def _pins(placed: _Placed, symbol: Symbol) -> list[Point | None]:
 def _card(placed: _Placed, symbol: Symbol, nets: Nets, place: Place) -> tuple[str, list[str]]:
     """One line of the netlist, and the ``.lib`` lines that it needs."""
     attributes = {**symbol.attributes, **placed.attributes}
+    if placed.attributes.get("SpiceModel") and "Value" not in placed.attributes and symbol is STOCK.get(placed.name.replace("\\", "/").split("/")[-1].lower()):
+        if attributes.get("Prefix", "")[:1] == "X" and "=" not in attributes.get("Value", ""):
+            attributes.pop("Value", None)  # the same symbol of another collection has no Value; what the drawing names is the subcircuit
     name = _ODD.sub("_", attributes.get("InstName", ""))
     prefix = attributes.get("Prefix", "X" if symbol.block else "")
     if not name or not symbol.pins or prefix[:1] in ("", "@", "&"):

@@ -54,8 +54,8 @@ def build(deck: Deck, top: Scope, wishes: Wishes, title: str, path: str) -> Circ
     _settle_nodes(assembly, nodes)
     _sense_currents(assembly)
     _check_couplings(assembly)
-    _tie_windings(assembly)
-    outputs = choose_outputs(assembly, wishes, lambda name: _flat(name, nodes, deck))
+    _tie_windings(assembly, source_name)
+    outputs = choose_outputs(assembly, wishes, lambda name: _flat(name, nodes, deck), source_name)
     values = _evaluate(deck)
     controls = build_controls(top, wishes, values)
     _lint(assembly, top, controls, outputs)
@@ -226,8 +226,11 @@ def _wind_cores(assembly: Assembly) -> None:
         assembly.notes.say(f"{', '.join(coupling.inductors)} are windings of one core, perfectly coupled", coupling.place)
 
 
-def _tie_windings(assembly: Assembly) -> None:
-    """A winding that only magnetism connects gets a resistor to ground: no current can flow through it, and the potential is settled."""
+def _tie_windings(assembly: Assembly, source_name: str) -> None:
+    """A winding that only magnetism connects gets a resistor to ground: no current can flow through it, and the potential is settled.
+
+    So does an island that nothing connects to the rest, as scraps beside a drawing are; the one of the input is left for the checks to refuse.
+    """
     roots: dict[str, str] = {GROUND: GROUND}
 
     def find(node: str) -> str:
@@ -251,6 +254,18 @@ def _tie_windings(assembly: Assembly) -> None:
     for number, node in enumerate(tied.values(), 1):
         assembly.notes.say(f"the winding at {node} has no connection to ground; {FREE_WINDING:g} ohms to ground settle its potential and change nothing else")
         assembly.add(Resistor(f"r#float{number}", (node, GROUND), FREE_WINDING))
+    source = assembly.elements[source_name]
+    settled = {find(node) for node in (GROUND, *source.nodes, *tied.values())} | set(tied)
+    loose: dict[str, list[str]] = {}
+    for element in elements:
+        for node in element.nodes:
+            if find(node) not in settled:
+                loose.setdefault(find(node), []).append(node)
+    for number, found in enumerate(loose.values(), 1):
+        named = list(dict.fromkeys(found))
+        assembly.notes.lose(f"the nodes {', '.join(named[:4])}{' ...' if len(named) > 4 else ''} have no connection to ground; {FREE_WINDING:g} ohms "
+                            "to ground settle their potential")
+        assembly.add(Resistor(f"r#loose{number}", (named[0], GROUND), FREE_WINDING))
 
 
 def _lint(assembly: Assembly, top: Scope, controls: tuple[Control, ...], outputs: tuple[str, ...]) -> None:

@@ -12,10 +12,10 @@ from pathlib import Path
 from circuits.circuit import Element
 from circuits.errors import NetlistError, Place
 from circuits.expressions import Value
-from netlists.files import Files
+from netlists.files import Files, OutsideError
 from netlists.lexer import Line, Span
 from netlists.pages import Page, Stretch, Subcircuit, page
-from netlists.statements import Foreign, FunctionText, Include, Model, Parameters, Part, Statement, statement
+from netlists.statements import SHOWING, Foreign, FunctionText, Include, Model, Parameters, Part, Statement, statement
 
 MAX_PARTS = 100_000
 MAX_LINES = 300_000       # of all files and all opened subcircuits
@@ -78,6 +78,8 @@ class Deck:
         self.aliases: dict[str, str] = {}
         self.auxiliaries: list[Element] = []
         self.missing: list[tuple[str, Place]] = []
+        self.outside: list[OutsideError] = []
+        self.shown: list[str] = []  # instructions to other programs that name voltages to look at
         self.sensed: dict[str, Place] = {}
         self.probed: dict[str, Place] = {}
         self.temperature = 27.0
@@ -93,6 +95,8 @@ class Deck:
         includes: list[Include] = []
         for what, place in found.skipped:
             self.notes.once(what, f"skipped: {what}", place)
+        if main:
+            self.shown += found.shown
         for subcircuit in found.subcircuits:
             contents.subcircuits.setdefault(subcircuit.name, subcircuit)
         for stretch in found.stretches:
@@ -109,6 +113,13 @@ class Deck:
         for include in includes:
             self._include(include, beside, contents, level)
         return contents
+
+    def not_found(self) -> str:
+        """What to say of the includes that were not read, where something is not defined; empty if there are none."""
+        if self.outside:
+            return f"{self.outside[0].what}. {self.outside[0].mend}"
+        listed = ", ".join(f"{path} (line {place.line})" for path, place in self.missing[:3])
+        return f"Not found: {listed}." if listed else ""
 
     def _sort(self, said: Statement, contents: Contents, includes: list[Include], level: int) -> None:
         if isinstance(said, Part):
@@ -128,6 +139,8 @@ class Deck:
         elif isinstance(said, Include):
             includes.append(said)
         elif isinstance(said, Foreign):
+            if said.keyword in SHOWING:
+                self.shown.append(said.line.text)
             if said.known:
                 self.notes.once(said.keyword, f"skipped: .{said.keyword} is an instruction to another program", said.line.place())
             else:
@@ -142,7 +155,11 @@ class Deck:
         self.included += 1
         if self.included > MAX_INCLUDES:
             raise NetlistError(f"more than {MAX_INCLUDES} includes", place=place)
-        path = self.files.find(include.path, beside, place)
+        try:
+            path = self.files.find(include.path, beside, place)
+        except OutsideError as error:  # not read, as if it were not there: the catalogue may have what it holds, and the caller may name its folder
+            path = None
+            self.outside.append(error)
         if path is None:
             self.missing.append((include.path, place))
             return

@@ -9,12 +9,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 
 from circuits.circuit import GROUND
 from circuits.controls import TAPERS, Control
-from circuits.elements import CurrentSource, VoltageSource
+from circuits.elements import CurrentSource, Resistor, VoltageSource
 from circuits.errors import CircuitError, NetlistError, Place
 from netlists.assembly import Assembly
 from netlists.expand import Scope
@@ -25,6 +26,10 @@ from netlists.words import assignments, plain, words
 INPUT_NAMES = ("vin", "v_in", "vinput", "vsig", "vsignal", "vguitar", "vgtr", "vgen", "vsource", "vsrc", "vinp", "vi", "vs", "iin", "input", "vac")
 OUTPUT_NAMES = ("out", "output", "vout", "v_out", "spk", "speaker", "load", "audio_out", "aout", "out1", "outp")
 OUTPUT_STARTS = ("out", "vout", "v_out", "spk", "speaker", "load")
+INPUT_NODES = ("in", "input", "vin", "v_in", "inp", "guitar", "guitar_in", "audio_in", "signal_in")
+_LOOK = re.compile(r"\bv(?:db|m|p|r|i)?\(\s*([^\s(),]+)\s*\)", re.IGNORECASE)
+_SHOWN = re.compile(r"\s*\.?(print|plot|probe|save|four(ier)?|fft|meas(ure)?|net|wrdata|write|linearize|gnuplot|hardcopy|let)\b", re.IGNORECASE)
+_LOADS = re.compile(r"r_?(l|ld|load|spk|spkr|speaker|loudspeaker)\d?", re.IGNORECASE)
 VERBS = ("input", "output", "control", "switch", "level")
 
 
@@ -117,13 +122,7 @@ def choose_input(assembly: Assembly, wishes: Wishes) -> str:
                                        mend=f"Its nodes are {', '.join(sources[name].nodes)}.")
             return name
         if name in nodes and not rest and name != GROUND:
-            driven = next((one for one in sources.values() if isinstance(one, VoltageSource) and name in one.nodes and GROUND in one.nodes), None)
-            if driven is not None:
-                return driven.name
-            own = next(candidate for candidate in ("vin", *(f"vin{k}" for k in range(2, 100))) if candidate not in assembly.elements)
-            assembly.add(VoltageSource(own, (name, GROUND), ac=1.0, place=place))
-            assembly.notes.say(f"the node {name} is driven by a source of its own, {own}")
-            return own
+            return _driven(assembly, sources, name, place)
         close = get_close_matches(name, [*sources, *nodes], 1)
         raise NetlistError(f"the input {name} is neither a source nor a node", place=place,
                            mend=f"Did you mean {close[0]}?" if close else f"Sources: {', '.join(sources) or 'none'}.")
@@ -136,16 +135,34 @@ def choose_input(assembly: Assembly, wishes: Wishes) -> str:
         if choice:
             assembly.notes.say(f"input: {choice[0]}, chosen by " + ("its name" if choice[0] in telling else "being the only source with AC or a signal"))
             return choice[0]
+    silent = [name for name, element in sources.items() if "." not in name and isinstance(element, VoltageSource) and element.dc == 0.0
+              and name not in assembly.deck.sensed]
+    heard = [name for name in varying if sources[name].ac != 0.0] if len(varying) > 1 else silent if not varying else []
+    if len(heard) == 1:
+        assembly.notes.say(f"input: {heard[0]}, chosen by being the only source " + ("with AC" if varying else "of 0 V"))
+        return heard[0]
+    named = [node for node in INPUT_NODES if node in nodes]
+    if named and not varying:
+        assembly.notes.say(f"input: the node {named[0]}, chosen by its name")
+        return _driven(assembly, sources, named[0], None)
     listed = ", ".join(varying or [name for name in sources if "." not in name][:8]) or "none"
-    mend = f"Add the line *@ input SOURCE, or give --input; sources: {listed}."
-    undriven = [node for node in ("in", "input", "vin", "v_in", "inp") if node in nodes]
-    if not varying and undriven:
-        mend += f" The node {undriven[0]} can be named too."
-    raise NetlistError("no source says that it is the input" if not varying else "several sources could be the input", mend=mend)
+    raise NetlistError("no source says that it is the input" if not varying else "several sources could be the input",
+                       mend=f"Add the line *@ input SOURCE, or give --input; sources: {listed}.")
 
 
-def choose_outputs(assembly: Assembly, wishes: Wishes, flat) -> tuple[str, ...]:
-    """Nodes to listen to; ``flat`` maps a node's name to the circuit's.
+def _driven(assembly: Assembly, sources: dict, node: str, place: Place | None) -> str:
+    """Name of the source between a node and ground; one is made where there is none."""
+    driven = next((one for one in sources.values() if isinstance(one, VoltageSource) and node in one.nodes and GROUND in one.nodes), None)
+    if driven is not None:
+        return driven.name
+    own = next(candidate for candidate in ("vin", *(f"vin{k}" for k in range(2, 100))) if candidate not in assembly.elements)
+    assembly.add(VoltageSource(own, (node, GROUND), ac=1.0, place=place))
+    assembly.notes.say(f"the node {node} is driven by a source of its own, {own}")
+    return own
+
+
+def choose_outputs(assembly: Assembly, wishes: Wishes, flat, chosen: str) -> tuple[str, ...]:
+    """Nodes to listen to; ``flat`` maps a node's name to the circuit's, ``chosen`` is the input.
 
     Raises
     ------
@@ -173,6 +190,17 @@ def choose_outputs(assembly: Assembly, wishes: Wishes, flat) -> tuple[str, ...]:
     if len(starting) == 1:
         assembly.notes.say(f"output: {starting[0]}, chosen by its name")
         return (starting[0],)
+    source = assembly.elements.get(chosen)
+    fixed = {node for element in assembly.elements.values() if isinstance(element, VoltageSource) for node in element.nodes}
+    fixed |= set(source.nodes) if source is not None else set()
+    looked = dict.fromkeys(flat(node.lower()) for line in assembly.deck.shown if _SHOWN.match(line) for node in _LOOK.findall(line))
+    seen = [node for node in looked if node in nodes and node not in fixed and node != GROUND]
+    loaded = [node for element in assembly.elements.values() if isinstance(element, Resistor) and "." not in element.name and _LOADS.fullmatch(element.name)
+              for node in element.nodes if GROUND in element.nodes and node != GROUND]
+    for found, why in ((seen, "being the only one that the deck looks at"), (loaded, "its load")):
+        if len(found) == 1:
+            assembly.notes.say(f"output: {found[0]}, chosen by {why}")
+            return (found[0],)
     raise NetlistError("no node says that it is the output", mend="Add the line *@ output NODE, or give --output; nodes: "
                        + ", ".join((starting or [node for node in top if node != GROUND])[:12]) + ".")
 

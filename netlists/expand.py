@@ -280,7 +280,7 @@ def missing_subcircuit(part: Part, scope: Scope, name: str) -> NetlistError:
         here = here.parent
     close = get_close_matches(name, known, 1)
     mend = f"Did you mean {close[0]}?" if close else "Add its .subckt, or .include the file that holds it."
-    if not close and scope.deck.missing:
-        mend = "Not found: " + ", ".join(f"{path} (line {place.line})" for path, place in scope.deck.missing[:3]) + "."
+    if not close:
+        mend = scope.deck.not_found() or mend
     return NetlistError(f"{part.written} uses the subcircuit {name}, which is not defined", place=part.place, mend=mend, element=part.name)
 

@@ -15,6 +15,10 @@ MAX_TOTAL = 64 * 1024 * 1024
 MAX_FILES = 500
 
 
+class OutsideError(NetlistError):
+    """The only file of that name lies outside the folders that may be read."""
+
+
 class Files:
     """Reads text files for one deck, within its limits.
 
@@ -37,8 +41,10 @@ class Files:
 
         Raises
         ------
-        NetlistError
+        OutsideError
             If the only file of that name lies outside the folders that may be read.
+        NetlistError
+            If this is no name of a file.
         """
         if "\0" in name or len(name) > 1000:
             raise NetlistError("this is not a file name", place=place)
@@ -57,7 +63,7 @@ class Files:
                 outside = outside or found
         leaves = not foreign and ".." in slashed.split("/")
         if outside is not None or leaves:
-            raise NetlistError(f"{name!r} leaves the folder of the netlist", place=place,
+            raise OutsideError(f"{name!r} leaves the folder of the netlist", place=place,
                                mend="Give its folder with --include-path, or copy the file beside the netlist.")
         return None
 

@@ -85,7 +85,12 @@ def _find(fields: Fields, least: int, most: int, kinds: tuple[str, ...]) -> tupl
     for index in candidates:
         if standins.card(fields.words[index].lower) is not None or fields.words[index].lower in _BARE:
             return index, card_of(fields, fields.words[index])
-    return least, card_of(fields, fields.words[least])
+    for index in candidates:
+        relative = standins.nearest(fields.words[index].lower)
+        if relative is not None and relative.kind in kinds:
+            return index, card_of(fields, fields.words[index])
+    index = candidates[-1] if fields.part.letter == "m" and not fields.words[candidates[-1]].text[0].isdigit() else least
+    return index, card_of(fields, fields.words[index])
 
 
 def card_of(fields: Fields, word: Word) -> Card:
@@ -113,10 +118,9 @@ def card_of(fields: Fields, word: Word) -> Card:
         scope = scope.parent
     close = get_close_matches(name, known, 1)
     better = known[close[0]].written if close else standins.suggest(name)
-    missing = fields.scope.deck.missing
     mend = f"Did you mean {better}?" if better else f"Add .model {word.text} ..."
-    if not better and missing:
-        mend = "Not found: " + ", ".join(f"{path} (line {place.line})" for path, place in missing[:3]) + "."
+    if not better:
+        mend = fields.scope.deck.not_found() or mend
     raise NetlistError(f"{fields.part.written} uses the model {word.text}, which is not defined", mend=mend, place=word.span.place(),
                        element=fields.name)
 

@@ -73,12 +73,15 @@ class Page:
         ``.lib NAME`` ... ``.endl``.
     skipped : tuple of (str, Place)
         What was left out: ``.control`` blocks, lines after ``.end``.
+    shown : tuple of str
+        Lines of ``.control`` blocks, which may name what the author looks at.
     """
 
     stretches: tuple[Stretch, ...]
     subcircuits: tuple[Subcircuit, ...]
     sections: dict[str, Stretch] = field(default_factory=dict)
     skipped: tuple[tuple[str, Place], ...] = ()
+    shown: tuple[str, ...] = ()
 
 
 def page(stretch: Stretch, *, main: bool) -> Page:
@@ -102,6 +105,7 @@ def page(stretch: Stretch, *, main: bool) -> Page:
     subcircuits: list[Subcircuit] = []
     sections: dict[str, Stretch] = {}
     skipped: list[tuple[str, Place]] = []
+    shown: list[str] = []
     has_sections = ".endl" in text or ".ENDL" in text
     depth, opened, begin = 0, None, 0     # begin: where the present outside stretch starts
     control, section, flat = -1, None, False
@@ -122,6 +126,7 @@ def page(stretch: Stretch, *, main: bool) -> Page:
             continue
         if control >= 0:
             if word == "endc":
+                shown += text[control:at].splitlines()
                 skipped.append((".control block", Place(path, count.line(control + 1))))
                 control, begin = -1, match.end()
             continue
@@ -179,7 +184,7 @@ def page(stretch: Stretch, *, main: bool) -> Page:
         skipped.append((".control block", Place(path, count.line(control + 1))))
     else:
         outside(len(text))
-    return Page(tuple(stretches), tuple(subcircuits), sections, tuple(skipped))
+    return Page(tuple(stretches), tuple(subcircuits), sections, tuple(skipped), tuple(shown))
 
 
 class _Counter:

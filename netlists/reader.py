@@ -8,6 +8,7 @@ Nothing in a netlist is executed, and nothing is read outside its folder and the
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Sequence
 
@@ -17,12 +18,13 @@ from netlists.asc import drawing_page
 from netlists.build import build, settle_temperature
 from netlists.deck import Contents, Deck, Notes
 from netlists.declarations import collect
-from netlists.expand import Scope
+from netlists.expand import Scope, header
 from netlists.files import Files
 from netlists.learned import LawReader
 from netlists.lexer import MAX_BYTES, Line, Span, decode
 from netlists.pages import Page, Stretch, page
 from netlists.schx import fill
+from netlists.statements import Part, statement
 
 _FOREIGN_FORMATS = (
     ("(kicad_sch", "a KiCad schematic", "In KiCad: Inspect > Simulator, or File > Export > Netlist > SPICE."),
@@ -98,7 +100,7 @@ def read_text(text: str, *, path: str = "", folder=None, input: str | None = Non
     deck = Deck(Files(folder, [Path(one) for one in include_paths]), notes, laws)
     drawn = _is_livespice(text)
     found, title = (Page((), ()), "") if drawn else _page(text, path, deck, folder)
-    contents = deck.gather(found, folder, Contents(), main=True)
+    contents = deck.gather(found if drawn else _alone(found, notes), folder, Contents(), main=True)
     top = Scope(deck, contents)
     settle_temperature(deck, top)
     _steps(top)
@@ -107,8 +109,10 @@ def read_text(text: str, *, path: str = "", folder=None, input: str | None = Non
     if drawn:
         title = fill(text, path, deck, top, wishes) or (Path(path).stem if path else "drawing")
     top.expand()
+    barred = {error.place: error.mend for error in deck.outside}
     for missing, place in deck.missing:
-        notes.lose(f"'{missing}' is not found; nothing that is used is known to need it", place)
+        why = f"leaves the folder of the netlist and is not read ({barred[place].rstrip('.')})" if place in barred else "is not found"
+        notes.lose(f"'{missing}' {why}; nothing that is used is known to need it", place)
     return build(deck, top, wishes, title, path)
 
 
@@ -127,6 +131,21 @@ def _page(text: str, path: str, deck: Deck, folder: Path | None) -> tuple[Page, 
     elif title.strip()[:1] == "." and not title.strip().lower().startswith(".title"):
         deck.notes.say("the first line is the title, although it looks like a directive", Place(path, 1))
     return page(Stretch(body, path, first), main=True), title.strip().lstrip("*").strip()
+
+
+def _alone(found: Page, notes: Notes) -> Page:
+    """A page that holds subcircuits and no element plays the only one of them that no other one uses: its pins become nodes."""
+    if not found.subcircuits or any(isinstance(statement(line), Part) for stretch in found.stretches for line in stretch.lines()):
+        return found
+    bodies = {one.name: set(one.stretch.text.lower().split()) for one in found.subcircuits}
+    free = [one for one in found.subcircuits if not any(one.name in words for name, words in bodies.items() if name != one.name)]
+    if len(free) != 1 or not free[0].closed:
+        return found
+    line = next(free[0].stretch.lines())
+    pins, _ = header(line)
+    notes.say(f"the file holds the subcircuit {free[0].name} and no element: it is played, and its pins are nodes", free[0].place)
+    played = Stretch(f"x_{free[0].name} {' '.join(pins)} {free[0].name}", line.path, free[0].place.line, True)
+    return replace(found, stretches=(*found.stretches, played))
 
 
 def _is_livespice(text: str) -> bool:

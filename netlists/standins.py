@@ -23,13 +23,37 @@ _GENERIC_OPAMP = "tl072"
 _UNIVERSAL = {"avol": "aol", "aol": "aol", "gbw": "gbw", "slew": "slew", "rin": "rin", "vos": "vos", "rout": "rout"}
 # parts that the catalogue lacks, and the nearest that it has: other packages of the same die, close relatives
 _NEAREST = tuple((re.compile(pattern), card) for pattern, card in (
-    (r"bc(84[678]|54[68]|182|237|337|338|10[79]|414)[abc]?(-\d+)?", "bc547b"), (r"bc(849|850|550|184)[abc]?", "bc549c"),
-    (r"bc(85[678]|55[6789]|560|327|328|307|212)[abc]?(-\d+)?", "2n3906"), (r"(2n|pn|mmbt|mps|zetex)?(2222|4401|2219)a?", "2n2222"),
-    (r"(2n|pn|mmbt|mps)?(2907|4403|2905|5401|4250|3638)a?", "2n3906"), (r"(mmbt|sst|pn)?3904(lt1)?", "2n3904"), (r"(mmbt|sst|pn)?3906(lt1)?", "2n3906"),
-    (r"(2n|pn|mmbt)?(5551|3565|3859|3391|2712|5172)a?", "2n3904"), (r"2sc\d+\w*", "2sc1815"), (r"2s[ab]\d+\w*", "2sa1015"), (r"2sd\d+\w*", "2n2222"), (r"(bd(13[579]|23[79]|43[79])|tip(29|31|33|41)|bf42[02]|bc368)\w*", "2n2222"), (r"(bd(13[68]|140|238|240|43[68])|tip(30|32|34|42)|bf42[13]|bc369)\w*", "2n3906"), (r"2sa(733|970|1048)\w?", "2sa1015"),
-    (r"(1n4148|1n4448|1n4150|1n4151|1n4446|1n916|bas16|bav\d\d|1ss133)[a-z]*", "1n4148"), (r"1n400[23456]\w?", "1n4007"), (r"(uf|by|ba|mur)\d+\w?", "1n4007"),
-    (r"(1n5818|1n5819|bat\d\d|sb1\d0|1n5711)\w*", "1n5817"), (r"(mmbf|pmbf)?j?(201|sst201)", "j201"), (r"(2n|mmbf)(5484|5486)", "2n5485"), (r"bf24[45][abc]?", "2n3819"),
-    (r"2sk(117|209|369|246)\w*", "2sk30a"), (r"(oc(71|72|75|81)|ac(125|126|127|151)|nkt\d+|2n(404|527|1308))\w?", "ac128"), (r"(oa(70|79|81|85|95)|aa1\d\d|d9[ebdk])\w?", "1n34a")))
+    (r"bc(84[678]|54[678]|182|237|338|10[78]|17[12]|207|17[12])[abc]?(-\d+)?\w?", "bc547b"), (r"bc(849|850|549|550|109|184|239|414|413)[abc]?\w?", "bc549c"),
+    (r"bc337(-\d+)?", "bc337-25"), (r"bc(327|328|807)(-\d+)?", "bc327-25"), (r"bc817(-\d+)?", "bc337-25"),
+    (r"bc(85[678]|55[678]|307|212|213|214|177|178|179|261|308|309)[abc]?(-\d+)?\w?", "bc557b"), (r"bc(859|860|559|560|415|416)[abc]?\w?", "bc560c"),
+    (r"(2n|pn|mmbt|mps|zetex|kn|pmbt)?(2222|2219|2218|3700)a?\w*", "2n2222"), (r"(2n|pn|mmbt|mps)?4401\w*", "2n4401"),
+    (r"(2n|pn|mmbt|mps|pmbt)?(2907|2905|2904)a?\w*", "2n2907"), (r"(2n|pn|mmbt|mps)?(4403|4402)\w*", "2n4403"), (r"(2n|pn|mmbt|mps)?(5401|5400|4250|3638|3702|3703|3644|4126|4125|4249|4121|4122)a?\w*", "2n3906"),
+    (r"(mmbt|sst|pn|mps|pzt)?3904(lt1)?\w*", "2n3904"), (r"(mmbt|sst|pn|mps|pzt)?3906(lt1)?\w*", "2n3906"), (r"(2n|pn|mmbt|mps)?508[6]\w*", "2n5087"), (r"(2n|pn|mmbt|mps)?(5088|5209|5961|5962)\w*", "2n5088"), (r"(2n|pn|mmbt|mps)?(5551|5550|3565|3859|3391|3392|3415|2712|5172|3704|3705|3568|2924|2925|2926|3711|4123|4124|5818|3403|5133|1308|388)a?\w*", "2n3904"),
+    (r"mpsa(06|05|42|43)\w?", "2n5551"), (r"mpsa(56|55|92|93)\w?", "2n5401"), (r"mpsa14\w?", "mpsa13"), (r"2sc(1845|2240|3324|2705|2459|1222)\w*", "2sc2240"), (r"2sa(970|992|1312|1049|991|893|872)\w*", "2sa970"), (r"2sc(5200|3281|2922|3858|4793|1969|1061)\w*", "tip41c"), (r"2sa(1943|1302|1216|1494|1837)\w*", "tip42c"),
+    (r"2sc\d+\w*", "2sc1815"), (r"2s[ab]\d+\w*", "2sa1015"), (r"2sd\d+\w*", "bd139"), (r"(tip|mje|bd)(29|31|33|41|120|121|122|13003|15030|243|53\d|911|907|3055)\w*", "tip31c"), (r"(tip|mje|bd)(30|32|34|42|125|126|127|15031|244|2955|912)\w*", "tip32c"),
+    (r"(bd(13[579]|23[79]|43[79]|169|165)|bf4(20|22|69)|bc368|bc63[59]|bc14[01]|ttc\d+)\w*", "bd139"), (r"(bd(13[68]|140|238|240|43[68]|170|166)|bf4(21|23|70)|bc369|bc6(36|40)|bc16[01]|tta\d+)\w*", "bd140"), (r"2n305[45]\w*|mj1500[13]\w*|mj802|mj2119\d", "tip41c"),
+    (r"(1n4148|1n4448|1n4150|1n4151|1n4153|1n4154|1n4446|1n4149|1n4447|1n4449|1n916|1n3064|1n3600|bas16|bas21|bas19|bas20|bas316|bas32|bav\d\d|baw\d\d|baw56|bay\d\d|1ss\d+|1s1588|1s2473|ls4148|ll4148|mmbd\d+|mmsd\d+|kd52\d|ds442|ma150)\w*", "1n4148"),
+    (r"(1n400[1-7]|1n540\d|1n539\d|1n493\d|s1[a-m]|rl20\d|m[1-7]|10d\d+|1n2071|1n3195|1n1763|mra4\d+|gf1\w)\w?", "1n4007"), (r"(uf|by|byv|byt|byw|ba|mur|murs|her|fr|es|us|stth|muh|egp|hfa|rhrp|rhrg|mbrb|vs|rf)_?\d+\w*", "1n4007"), (r"(mbr|mbrs|ss|sk|sr|stps|b)\d+\w*", "1n5819"),
+    (r"(1n581[89]|1n582[0-9]|sb\d+|b?ys\d+)\w*", "1n5817"), (r"(bat|bas)(17|4[0-9]|5[0-9]|6[0-9]|7[0-9]|8[1-6])\w*|1n6263\w*|hsms\w+|sd10[13]\w*|ll10[13]\w*", "bat54"),
+    (r"(mmbf|pmbf|sst|mmbfj)?j?(201|202|203|204|sst201)", "j201"), (r"(2n|mmbf)(5484|5486)", "2n5485"), (r"bf24[456][abc]?|bf256[abc]?|2n38(22|23)|mpf10[3-9]|bfw1\d|kp30\w+", "2n3819"), (r"(sst|pmbf|mmbf|mmbfj|lsj)?j?11[0-3]", "j113"),
+    (r"2sk(117|209|369|246|184|68|30\w*|364|363|240|2145|880|208)\w*", "2sk30a"), (r"(lsk|2sk)(170|147|389)\w*", "2sk170"), (r"2sj(74|103|105|109|72)\w*", "2n5460"), (r"2n546[0-5]", "2n5460"),
+    (r"(oc(2[2-9]|3[0-9]|4[0-9]|7[0-9]|8[0-9]|1[34][0-9])|ac(107|12[1-9]|13[0-9]|15[0-9]|16[0-9]|188|180)|sft\d+|asy\d+|asz\d+|gt\d+|mp(20|38|39|4[0-2])\w?|nkt\d+|2n(404|527|508|1303|1305|1307|1309|1376|2613)|2sb\d+|cv7\d+|ad1\d\d)\w?", "ac128"),
+    (r"(oa(5|7|9|10|47|70|7[0-9]|8[0-9]|9[0-9]|1\d\d)|aa1\d\d|aa[yz]\d+|d9[a-z]|d2[0-9]\w?|d18|d310|1n(34|38|48|51|54|55|56|58|60|63|64|67|69|70|81|82|87|88|90|95|100|108|126|127|191|198|277|283|292|294|295|541|542|617|618|695|933)|1s188\w*|1k60|bat|ge|germanium)\w?", "1n34a"),
+    (r"(irf(p|b|z|u|r)?|buz|stp|ipp|fqp|std|irl|irlz|fdp|huf|ntd|mtp|irll|irlml)_?\d+\w*", "irf530"), (r"(irf|irfp|fqp)9\d\d\w?", "irf9640"), (r"(vn|zvn|vp?n?|bss1\d\d|bsn\d|bs1\d\d|2n70\d\d|bss138|fdv30\d|dmn|dmg|ao3\d+|si2302)\w*", "2n7000"), (r"(zvp|bs250|tp06|vp06|bss84|bss92|si2301|fdv304|dmp)\w*", "bss84"),
+    (r"ntr?4003n\w*", "2n7000"), (r"led\w*|\w*led|hlmp\w*|ln\w+|tlhr\w+|l53\w+", "led_red")))
+# tubes that the catalogue lacks, and those of their size
+_TUBES_NEAREST = tuple((re.compile(pattern), card) for pattern, card in (
+    (r"(nh|t|x)?(6au6|6sj7|6sh7|5879|6cb6|ef8\d|ef9\d|ef37|ef36|6ak5|6j1p?|6ag5|6br7|6bs7|6aq6|403a|cv\d+)\w*", "ef86"), (r"(nh|t|x)?(7591|7868|6973|6dq6|6dg6|6w6|6cm5|6bg6|807|1614|1624|5932|350b|el3[2367]|el360|el509|6gb5|pl\d+|6ca5|6cd6|kt66|6p7s|6n7s)\w*", "6l6gc"),
+    (r"(nh|t|x)?(6k6|6f6|6g6|6p1p|6p6s|5763|12aq5|6005|50c5|35c5|6ay8|el41|el42|el90|el95)\w*", "6v6"), (r"(nh|t|x)?(5751|6n2p|12ax7|ecc83|7025|6av6|6at6|12av6|6aq7|12dw7|7247|7058|cv492)\w*", "12ax7"), (r"(nh|t|x)?(12at7|ecc81|ecc85|6ab4|6aq8|12az7)\w*", "12at7"),
+    (r"(nh|t|x)?(12au7|ecc82|ecc99|6j5|6c5|6cg7|6fq7|6j6|5687|6350|7044|5965|6n6p|6n3p?|2c51|5670|396a|we396a|7730|407a|6463)\w*", "12au7"), (r"(nh|t|x)?(6h30|6dj8|ecc88|e88cc|6922|pcc88|7308|6bq7|6bz7|6es8|6n23p)\w*", "6dj8"), (r"(nh|t|x)?(6sl7|5691|6sc7|6sq7|12sl7|ecc35|6n9s)\w*", "6sl7"), (r"(nh|t|x)?(6sn7|6bx7|6bl7|12sn7|5692|ecc3[23]|6n8s)\w*", "6sn7"),
+    (r"(nh|t|x)?(45|50|211|845|300b|2a3|6b4g|6a3|6s4s|6as7|6080|6s33s|6c33c?)(ry|dm|c|b|g)?\w*", "2a3")))
+_SERIES = (  # zeners whose names count volts up: the number of the first, and the volts from there on
+    (4728, (3.3, 3.6, 3.9, 4.3, 4.7, 5.1, 5.6, 6.2, 6.8, 7.5, 8.2, 9.1, 10, 11, 12, 13, 15, 16, 18, 20, 22, 24, 27, 30, 33, 36, 39, 43, 47, 51, 56, 62, 68, 75, 82, 91, 100)),
+    (746, (3.3, 3.6, 3.9, 4.3, 4.7, 5.1, 5.6, 6.2, 6.8, 7.5, 8.2, 9.1, 10, 12)), (957, (6.8, 7.5, 8.2, 9.1, 10, 11, 12, 13, 15, 16, 18, 20, 22, 24, 27, 30, 33)),
+    (5221, (2.4, 2.5, 2.7, 2.8, 3.0, 3.3, 3.6, 3.9, 4.3, 4.7, 5.1, 5.6, 6.0, 6.2, 6.8, 7.5, 8.2, 8.7, 9.1, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 22, 24, 25, 27, 28,
+            30, 33, 36, 39, 43, 47, 51, 56, 60, 62, 68, 75, 82, 87, 91, 100)),
+    (5333, (3.3, 3.6, 3.9, 4.3, 4.7, 5.1, 5.6, 6.0, 6.2, 6.8, 7.5, 8.2, 8.7, 9.1, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 22, 24)))
+_NUMBERED = re.compile(r"(?:1n|bzx1n|mmsz)(\d{3,4})[abcd]?", re.IGNORECASE)
 _ZENER = re.compile(r"(bz[xyvt]\d\d\w?-?[abcdf]?(?P<volts>\d+v?\d*)|(zpd|zd|zf|tfz|mmsz|rd|hz|zener)_?(?P<plain>\d+([v_.]\d+)?))[a-z]?", re.IGNORECASE)
 _SEPARATORS = re.compile(r"[_\-./ ]+")
 _POTS = re.compile(r"pot(entiometer|entiometr|lin|log|_pow|_lin|_log)?\w*", re.IGNORECASE)
@@ -44,9 +68,12 @@ def card(name: str) -> Card | None:
 
 def nearest(name: str) -> Card | None:
     """The catalogue's nearest relative of a part that it lacks, or a zener of the voltage in its name, or None."""
-    zener = _ZENER.fullmatch(name.lower())
-    if zener is not None:
-        volts = float((zener["volts"] or zener["plain"]).replace("v", ".").replace("_", ".").rstrip("."))
+    zener, numbered = _ZENER.fullmatch(name.lower()), _NUMBERED.fullmatch(name.lower())
+    volts = 0.0
+    if numbered is not None:
+        volts = next((float(series[int(numbered[1]) - first]) for first, series in _SERIES if 0 <= int(numbered[1]) - first < len(series)), 0.0)
+    if zener is not None or volts:
+        volts = volts or float((zener["volts"] or zener["plain"]).replace("v", ".").replace("_", ".").rstrip("."))
         if 1.0 < volts < 300.0:
             return Card(f"zener of {volts:g} V", "d", {"is": 1e-15, "rs": 1.0, "bv": volts, "ibv": 5e-3, "nbv": 1.7}, "a generic zener")
     for pattern, other in _NEAREST:
@@ -101,6 +128,10 @@ def _by_name(name: str, pins: int) -> Card | None:
         found = catalogue.find(part) if len(part) > 2 else None
         if found is not None and found.kind not in ("ldr",):
             return found
+    for pattern, other in _TUBES_NEAREST:
+        if any(pattern.fullmatch(part) for part in (name, *_SEPARATORS.split(name)) if len(part) > 2):
+            near = catalogue.find(other)
+            return near if pins >= (4 if near.kind == "pentode" else 3) else None
     if pins in (3, 5, 6, 7) and any(_OPAMP_NAMES.fullmatch(part) for part in (name, *_SEPARATORS.split(name)) if part):
         return catalogue.find(_GENERIC_OPAMP)
     return None

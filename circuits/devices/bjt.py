@@ -38,6 +38,7 @@ class BjtConstants(NamedTuple):
     inverse_var: float
     inverse_ikf: float
     inverse_ikr: float
+    knee: float
     leak_e: float
     scale_e: float
     leak_c: float
@@ -82,11 +83,16 @@ def transport(v_be, v_bc, p):
     arg = 1.0 + 4.0 * (p.inverse_ikf * i_f + p.inverse_ikr * i_r)
     root, half_f, half_r = 1.0, 0.0, 0.0
     if arg > 1e-6:
-        root = math.sqrt(arg)
-        half_f = p.inverse_ikf * g_f / root
-        half_r = p.inverse_ikr * g_r / root
+        if p.knee == 0.5:
+            root = math.sqrt(arg)
+            per = 1.0 / root
+        else:
+            root = arg**p.knee
+            per = 2.0 * p.knee * root / arg
+        half_f = p.inverse_ikf * g_f * per
+        half_r = p.inverse_ikr * g_r * per
     else:
-        root = 1e-3
+        root = 1e-6**p.knee
     q_b = 0.5 * q1 * (1.0 + root)
     inverse = 1.0 / q_b
     dq_e = q1 * (q_b * p.inverse_var * slope + half_f)
@@ -176,6 +182,7 @@ class BaseConstants(NamedTuple):
     inverse_var: float
     inverse_ikf: float
     inverse_ikr: float
+    knee: float
     leak_e: float
     scale_e: float
     leak_c: float
@@ -190,16 +197,17 @@ def crowding(u):
     """Part of RB - RBM that is left at u = i_b/IRB, 3 (tan z - z)/(z tan^2 z), and its slope by u."""
     s = math.sqrt(1.0 + 14.59025 * u)
     root = math.sqrt(u)
-    z = (s - 1.0) / (2.4317 * root)
-    z_u = (7.295125 / (s * root) - 0.5 * (s - 1.0) / (u * root)) / 2.4317
-    if z < 0.03:
-        # the same by its series: tan z - z would lose its digits
+    z = 14.59025 / 2.4317 * root / (s + 1.0)
+    z_u = 14.59025 / 2.4317 * (0.5 / root - root * 7.295125 / (s * (s + 1.0))) / (s + 1.0)
+    if z < 0.6:
+        # by Lambert's fraction, tan z = z / (1 - y g) with y = z^2 and g = 1/(3 - y/(5 - y/(7 - ...))): tan z - z would lose its digits
         y = z * z
-        n = 1.0 + y * (0.4 + y * (17.0 / 105.0 + y * 62.0 / 945.0))
-        d = 1.0 + y * (2.0 / 3.0 + y * (17.0 / 45.0 + y * 62.0 / 315.0))
-        n_y = 0.4 + y * (34.0 / 105.0 + y * 62.0 / 315.0)
-        d_y = 2.0 / 3.0 + y * (34.0 / 45.0 + y * 62.0 / 105.0)
-        return n / d, (n_y - n / d * d_y) / d * 2.0 * z * z_u
+        a, a_y = 15.0, 0.0
+        for k in range(6):
+            a_y = y * a_y / (a * a) - 1.0 / a
+            a = 13.0 - 2.0 * k - y / a
+        g, g_y = 1.0 / a, -a_y / (a * a)
+        return 3.0 * g * (1.0 - y * g), (3.0 * g_y * (1.0 - y * g) - 3.0 * g * (g + y * g_y)) * 2.0 * z * z_u
     t = math.tan(z)
     f = 3.0 * (t - z) / (z * t * t)
     return f, f * (t * t / (t - z) - 1.0 / z - 2.0 * (1.0 + t * t) / t) * z_u
@@ -240,6 +248,7 @@ PARAMETERS = (
     Parameter("var", 0.0, "V", "reverse Early voltage; 0: infinite", 0.0),
     Parameter("ikf", 0.0, "A", "corner of the forward gain's roll-off; 0: infinite", 0.0),
     Parameter("ikr", 0.0, "A", "corner of the reverse gain's roll-off; 0: infinite", 0.0),
+    Parameter("nkf", 0.5, "", "exponent of the roll-off at high currents; above 1 it is 1, as in ngspice", 0.0, 10.0),
     Parameter("ise", 0.0, "A", "base-emitter leakage saturation current", 0.0, 1e3),
     Parameter("ne", 1.5, "", "base-emitter leakage emission coefficient", 0.05, 100.0),
     Parameter("isc", 0.0, "A", "base-collector leakage saturation current", 0.0, 1e3),
@@ -293,7 +302,7 @@ def bjt_constants(values: dict[str, float], scale_up: float, celsius: float) -> 
     collector = depletion(v["cjc"] * v["xcjc"] * scale_up, v["vjc"], v["mjc"], v["fc"], celsius, v["tnom"])
     return BjtConstants(
         v["is"] * math.exp(factor) * scale_up, v["nf"] * vt, v["nr"] * vt, 1.0 / (v["bf"] * gain), 1.0 / (v["br"] * gain),
-        _inverse(v["vaf"]), _inverse(v["var"]), _inverse(v["ikf"] * scale_up), _inverse(v["ikr"] * scale_up),
+        _inverse(v["vaf"]), _inverse(v["var"]), _inverse(v["ikf"] * scale_up), _inverse(v["ikr"] * scale_up), min(v["nkf"], 1.0),
         v["ise"] * math.exp(factor / v["ne"]) / gain * scale_up, v["ne"] * vt,
         v["isc"] * math.exp(factor / v["nc"]) / gain * scale_up, v["nc"] * vt,
         v["tf"], v["xtf"], _inverse(1.44 * v["vtf"]), v["itf"] * scale_up, v["tr"], *emitter, *collector)
@@ -328,7 +337,7 @@ def place(device: Device, values: dict[str, float], instance: dict[str, float], 
         law, constants = EBERS_MOLL, EbersMollConstants(p.saturation, p.scale_f, p.scale_r, p.inverse_bf, p.inverse_br)
     laws = [Placed(name, law, constants, (be, bc), (ce, be), (be, bc) if stored else (), limits)]
     if crowded:
-        base_constants = BaseConstants(*p[:13], least / scale_up, (values["rb"] - least) / scale_up, values["irb"] * scale_up)
+        base_constants = BaseConstants(*p[:14], least / scale_up, (values["rb"] - least) / scale_up, values["irb"] * scale_up)
         across = pair(base, b)
         laws.append(Placed(name, BJT_BASE, base_constants, (be, bc, across), (across,), (), (*limits, Limit())))
     outside = values["cjc"] * (1.0 - values["xcjc"]) * scale_up

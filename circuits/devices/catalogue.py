@@ -18,9 +18,10 @@ from circuits.units import parse_number
 
 PARTS = Path(__file__).parent / "parts"
 TUBES = ("triode", "triode_dz", "pentode", "rectifier")
+_LETTERS = {"q": ("npn", "pnp"), "d": ("d",), "j": ("njf", "pjf"), "m": ("nmos", "pmos", "vdmos")}  # PSPICE writes them before the name: Q2N3904
 # what tube libraries put around a type's name: makers and program variants
 TUBE_PREFIXES = ("nh", "t", "x")
-TUBE_SUFFIXES = ("ry", "dm", "_t", "_old", "_jj")
+TUBE_SUFFIXES = ("ry", "dm", "_t", "_old", "_jj", "pent", "tri", "jj", "eh", "_ay", "_eh", "_nk", "-jj")
 
 
 @cache
@@ -52,7 +53,7 @@ def find(name: str) -> Card | None:
     """The card of a named part, or None.
 
     Case does not matter; a maker's ending behind a slash (``LM741/NS``) and, for tubes, the prefixes and suffixes of tube libraries
-    (``NH12AX7``, ``12AX7DM``, ``KT88_OLD``) are taken off.
+    (``NH12AX7``, ``12AX7DM``, ``KT88_OLD``) are taken off, and so is the letter of the element that PSPICE's libraries put first (``Q2N3904``).
 
     Examples
     --------
@@ -63,6 +64,9 @@ def find(name: str) -> Card | None:
     """
     name = name.strip().lower()
     card = _known(name) or _known(name.split("/")[0])
+    if card is None and name[:1] in _LETTERS:
+        card = _known(name[1:])
+        card = card if card is not None and card.kind in _LETTERS[name[0]] else None
     if card is not None:
         return card
     for prefix in ("", *TUBE_PREFIXES):

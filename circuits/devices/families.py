@@ -34,7 +34,7 @@ FAMILIES: dict[str, Family] = {kind: family for family in (
 
 # other names of a parameter, by kind; and what changes no voltage: noise, ratings for the catalogue, model levels that are checked elsewhere
 ALIASES = {"d": {"cj0": "cjo", "cj": "cjo", "pb": "vj", "mj": "m"},
-           "npn": {"va": "vaf", "vb": "var", "pe": "vje", "me": "mje", "pc": "vjc", "mc": "mjc", "ccs": "cjs", "ps": "vjs", "ms": "mjs",
+           "npn": {"nk": "nkf", "va": "vaf", "vb": "var", "pe": "vje", "me": "mje", "pc": "vjc", "mc": "mjc", "ccs": "cjs", "ps": "vjs", "ms": "mjs",
                    "ik": "ikf", "c2": "", "c4": ""}}
 ALIASES["pnp"] = ALIASES["npn"]
 ALIASES["core"] = ALIASES["core_arctan"] = ALIASES["core_ja"] = {"n": "n1"}

@@ -175,17 +175,29 @@ def _grounded(e: Equations) -> np.ndarray:
     for part in nx.connected_components(graph):
         if -1 not in part:
             A[min(part), min(part)] += _LEAK
-    loops = nx.utils.UnionFind(range(-1, n))
-    inductive = {int(np.flatnonzero(column)[0]) for column in e.T.T if np.flatnonzero(column)[0] >= n}
-    branches = sorted(range(n, A.shape[0]), key=lambda k: k in inductive)
-    for k in branches:
-        nodes = [int(j) for j in np.flatnonzero(A[k, :n])]
-        ends = (nodes + [-1])[:2]
-        if len(nodes) <= 2 and nodes:
-            if loops[ends[0]] == loops[ends[1]] and k in inductive:
-                A[k, k] -= _SHORT
-            loops.union(*ends)
+    for k in _dependent(A, n, {int(np.flatnonzero(column)[0]) for column in e.T.T if np.flatnonzero(column)[0] >= n}):
+        A[k, k] -= _SHORT
     return A
+
+
+def _dependent(A: np.ndarray, n: int, inductive: set[int]) -> list[int]:
+    """Inductors whose voltage the ideal branches before them fix already, directly in a loop or through windings.
+
+    The rows of the ideal branches are orthogonalised one by one, sources and windings before inductors; what leaves nothing is no news.
+    """
+    branches = [k for k in range(n, len(A)) if k in inductive or (A[k, :n].any() and not A[k, n:].any())]
+    known = np.zeros((0, n))
+    found = []
+    for k in sorted(branches, key=lambda k: k in inductive):
+        row = A[k, :n] / np.linalg.norm(A[k, :n])
+        for _ in range(2):  # the second pass takes away what rounding left of the first
+            row = row - known.T @ (known @ row)
+        size = np.linalg.norm(row)
+        if size > 1e-9:
+            known = np.vstack([known, row / size])
+        elif k in inductive:
+            found.append(k)
+    return found
 
 
 def operating_point(equations: Equations, start: OperatingPoint | None = None) -> OperatingPoint:
@@ -260,7 +272,7 @@ def _gmin(search, A, rhs, q):
         if found is not None:
             q, good = found[1], g
             if g < 1e-14:
-                return search.newton(A, rhs, q)
+                return search.newton(A, rhs, q) or _leaking(search, A, rhs, q)
             factor = min(factor * 1.5, 10.0)
         elif good is None:
             g *= 10.0
@@ -273,6 +285,14 @@ def _gmin(search, A, rhs, q):
                 return None
         g = good / factor
     return None
+
+
+def _leaking(search, A, rhs, q):
+    """The rest with the leak of SPICE's GMIN at every node: what a tube that is cut off or an unloaded winding leaves open is settled by it."""
+    nodes = np.arange(search.e.n_nodes)
+    held = A.copy()
+    held[nodes, nodes] += _LEAK
+    return search.newton(held, rhs, q)
 
 
 def _sources(search, A, rhs, q):

@@ -1,0 +1,121 @@
+"""What the netlists that people share need beside the grammar: where audio enters and leaves without a word, parts by name, odd circuits that rest."""
+
+import numpy as np
+import pytest
+
+from circuits.devices import catalogue
+from circuits.errors import NetlistError
+from circuits.nodal.equations import assemble
+from circuits.nodal.operating import operating_point
+from circuits.nodal.processor import NodalProcessor
+from netlists.reader import read, read_text
+
+FLAG = "FLAG {} {} {}\n"
+DIVIDER = "R1 in out 1k\nR2 out 0 1k\n"
+
+
+def voltages(text: str, **wishes) -> dict[str, float]:
+    """Node voltages at rest of a deck with its title."""
+    return operating_point(assemble(read_text("title\n" + text, **wishes).bound())).voltages
+
+
+# input and output
+@pytest.mark.parametrize("deck, source, output, why", [
+    ("R1 in out 1k\nR2 out 0 1k", "vin", "out", "a fragment without a source is driven at the node that is called in"),
+    ("Vcc vcc 0 9\nR1 v_in b 1k\nR2 b vcc 1k\nR3 b out 1k\nR4 out 0 1k", "vin", "out", "supplies are no inputs"),
+    ("V1 a 0 0\nVcc vcc 0 9\nR1 a out 1k\nR2 out vcc 1k", "v1", "out", "the only source of 0 V"),
+    ("V1 a 0 SIN(0 6 50)\nV2 g 0 SIN(0 .1 1k) AC 1\nR1 a out 1k\nR2 g out 1k", "v2", "out", "of two that move, the one with AC"),
+    ("V1 1 0 AC 1\nR1 1 2 1k\nR2 2 3 1k\nC1 3 0 1n\n.print ac v(3)", "v1", "3", "the node that the deck prints"),
+    ("V1 1 0 AC 1\nR1 1 2 1k\nR2 2 3 1k\nC1 3 0 1n\n.plot tran v(1) v(3)", "v1", "3", "the input may be looked at too"),
+    ("V1 1 0 AC 1\nR1 1 2 1k\nR2 2 3 1k\nC1 3 0 1n\n.control\nrun\nplot vdb(3) v(1)\n.endc", "v1", "3", "a .control block that plots it"),
+    ("V1 1 0 AC 1\nR1 1 7 1k\nRload 7 0 1k", "v1", "7", "the node at the load"),
+])
+def test_where_audio_enters_and_leaves(deck, source, output, why):
+    circuit = read_text(f"title\n{deck}\n")
+    assert (circuit.input, circuit.outputs) == (source, (output,)), why
+    assert sum(note.startswith(("input: ", "output: ")) for note in circuit.notes) == 2, "what was chosen is told"
+
+
+@pytest.mark.parametrize("deck, words", [
+    ("V1 a 0 SIN(0 1 50)\nV2 g 0 SIN(0 .1 1k)\nR1 a out 1k\nR2 g out 1k", "several sources could be the input"),
+    ("V1 1 0 AC 1\nR1 1 2 1k\nR2 2 3 1k\nC1 3 0 1n\n.print ac v(3) v(2)", "no node says that it is the output")])
+def test_what_says_too_little_is_asked_for(deck, words):
+    with pytest.raises(NetlistError, match=words):
+        read_text(f"title\n{deck}\n")
+
+
+def test_a_file_of_one_subcircuit_is_played():
+    text = "* booster\n.subckt half a k g\nR1 a k 1k\nR2 k g 1k\n.ends\n.subckt booster in out\nX1 in m 0 half\nR3 m out 1k\nR4 out 0 1k\n.ends\n"
+    circuit = read_text(text)
+    assert circuit.input == "vin" and circuit.outputs == ("out",) and any("the subcircuit booster and no element" in note for note in circuit.notes)
+    assert circuit.element("x_booster.x1.r1").nodes == ("in", "x_booster.m")
+    with pytest.raises(NetlistError, match="holds no element"):
+        read_text("* library\n.subckt a 1 2\nR1 1 2 1\n.ends\n.subckt b 1 2\nR1 1 2 1\n.ends\n")
+
+
+# parts by name
+@pytest.mark.parametrize("name, card", [("Q2N3904", "2n3904"), ("D1N4148", "1n4148"), ("J2N3819", "2n3819"), ("QBC547B", "bc547b"), ("BC857C", "bc857c"), ("2N4401", "2n4401"),
+                                        ("TIP31C", "tip31c"), ("J113", "j113"), ("BAT54", "bat54"), ("6DJ8", "6dj8"), ("NH6922", "6922"), ("6AQ5RY", "6v6"), ("EL34PENT", "el34")])
+def test_the_catalogue_knows(name, card):
+    assert catalogue.find(name).name == card
+
+
+def test_a_letter_before_a_name_is_of_the_same_kind():
+    assert catalogue.find("D2N3904") is None and catalogue.find("Q1N4148") is None
+
+
+@pytest.mark.parametrize("line, card", [
+    ("D1 in 0 1N4735A", "zener of 6.2 V"), ("D1 in 0 1N5231B", "zener of 5.1 V"), ("D1 in 0 1N758", "zener of 10 V"), ("D1 in 0 BAT85", "bat54"), ("D1 in 0 AA119", "1n34a"), ("D1 in 0 1N5408", "1n4007"),
+    ("D1 in 0 1N4154", "1n4148"), ("Q1 in in 0 BC560", "bc560c"), ("Q1 in in 0 PN2222A", "2n2222"), ("Q1 in in 0 2SC1845", "2sc2240"), ("Q1 in in 0 OC71", "ac128"), ("Q1 in in 0 BC547", "bc547b"),
+    ("M1 in in 0 0 IRF840", "irf530"), ("M1 in in 0 0 BS250", "bss84"), ("J1 in 0 0 MPF105", "2n3819")])
+def test_near_relatives_stand_in(line, card):
+    circuit = read_text(f"title\nVin in 0 1\n{line}\n*@ output in\n")
+    assert circuit.elements[1].card.name == card and any("stands in" in note or "catalogue" in note for note in circuit.notes)
+
+
+@pytest.mark.parametrize("name, pins, card", [("7591", "a s g k", "6l6gc"), ("6AU6", "a s g k", "ef86"), ("5751", "a g k", "12ax7"), ("ECC99", "a g k", "12au7"), ("E88CC", "a g k", "e88cc")])
+def test_tubes_of_one_size_stand_in(name, pins, card):
+    circuit = read_text(f"title\nVin g 0 1\nX1 {pins} {name}\n" + "".join(f"R{p} {p} 0 1k\n" for p in pins.split()) + "*@ output a\n")
+    assert circuit.element("x1").card.name == card and any("stands in" in note for note in circuit.notes)
+
+
+# drawings
+def test_a_symbol_named_by_its_subcircuit():
+    text = ("Version 4\nSHEET 1 880 680\n" + FLAG.format(0, -48, "p") + FLAG.format(-48, 0, "g") + FLAG.format(-32, 48, "k")
+            + "SYMBOL Valve\\\\triode 0 0 R0\nSYMATTR InstName V1\nSYMATTR SpiceModel 12AX7\nTEXT 0 0 Left 0 !Vin g 0 0\\nR1 p 0 1k\\nR2 k 0 1k\nTEXT 0 0 Left 0 ;*@ output p\n")
+    element = read_text(text).element("x§v1")
+    assert element.nodes == ("p", "g", "k") and element.card.name == "12ax7", "what the drawing writes there, not the symbol's own word, is the subcircuit"
+
+
+def test_scraps_beside_a_drawing_float():
+    circuit = read_text("title\nVin in 0 0\nR1 in 0 1k\nR2 a b 1k\nC2 a b 1n\n*@ output in\n")
+    assert any("the nodes a, b have no connection to ground" in note for note in circuit.notes)
+    assert NodalProcessor(circuit, 48000.0).process(np.ones(4)) == pytest.approx(np.ones(4))
+    with pytest.raises(NetlistError, match="have no connection to ground"):
+        read_text("title\nVin in 0 1\nR1 in 0 1k\nR2 a b 1k\nC2 a b 1n\n*@ output in\n", strict=True)
+
+
+# rest
+def test_windings_that_inductors_short_at_rest():
+    """Two inductors across the halves of an ideal winding fix its voltages twice over: one of them is a short of 1 nanoohm then, and the rest exists."""
+    from circuits.circuit import Circuit
+    from circuits.elements import IdealTransformer, Inductor, Resistor, VoltageSource
+    parts = (VoltageSource("vb", ("b", "0"), 300.0), VoltageSource("vin", ("g", "0")), IdealTransformer("ta", ("0", "s", "p", "b"), 20.0), IdealTransformer("tb", ("0", "s", "b", "q"), 20.0),
+             Inductor("l1", ("p", "b"), 13.0), Inductor("l2", ("b", "q"), 13.0), Resistor("r1", ("p", "0"), 3e3), Resistor("r2", ("q", "0"), 6e3), Resistor("rs", ("s", "0"), 8.0), Resistor("rg", ("g", "0"), 1.0))
+    rest = operating_point(assemble(Circuit(parts, input="vin", outputs=("s",)).bound()))
+    assert rest.voltages["p"] == pytest.approx(300.0) and rest.voltages["q"] == pytest.approx(300.0) and rest.voltages["s"] == pytest.approx(0.0, abs=1e-6)
+    assert rest.currents["vb"] == pytest.approx(-0.15), "each half carries what its load takes"
+
+
+def test_a_plate_that_nothing_feeds_rests_on_the_leak():
+    """A triode behind two capacitors, cut off, leaves its plate to no conductance at all: SPICE's GMIN settles it at ground."""
+    rest = voltages("Vin in 0 0\nC1 in g 1u\nRg g 0 1meg\nRk k 0 1k\nC2 p out 1u\nR2 out 0 1k\nVk k 0 5\nX1 p g k 12AX7\n*@ output out\n")
+    assert abs(rest["p"]) < 1e-3 and rest["k"] == pytest.approx(5.0)
+
+
+def test_outside_includes_are_told(tmp_path):
+    (tmp_path / "deck").mkdir()
+    netlist = tmp_path / "deck" / "a.cir"
+    netlist.write_text("title\nVin in 0 0\nR1 in out 1k\nQ1 out out 0 2N3904\n.include ../models/t.lib\n")
+    circuit = read(netlist)
+    assert circuit.element("q1").card.name == "2n3904" and any("'../models/t.lib' leaves the folder" in note for note in circuit.notes)
