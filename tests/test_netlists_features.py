@@ -203,7 +203,7 @@ FEATURES = [
     ("bare NPN", "Q1 in b 0 NPN\nRb in b 100k", {"q1.card.kind": "npn"}, "9 circuits"),
     ("2N3904 without .model", "Q1 in b 0 2N3904\nRb in b 100k", {"q1.card.name": "2n3904"}, "10 circuits"),
     ("a relative of a known part", "Q1 in b 0 BC184L\nRb in b 100k", {"q1.card.kind": "npn", "note": "BC184L is not defined; BC549C stands in"}, "another package of the same die"),
-    ("zener by name", "D1 0 x BZX84C10L\nRx in x 1k", {"d1.card.values.bv": 10, "note": "stands in"}, "its voltage stands in its name"),
+    ("zener by name", "D1 0 x BZX55C10\nRx in x 1k", {"d1.card.values.bv": 10, "note": "stands in"}, "its voltage stands in its name"),
     ("zener with a decimal", "D1 0 x BZX55C4V7\nRx in x 1k", {"d1.card.values.bv": 4.7}, "4V7 is 4.7 V"),
     ("Japanese types", "Q1 in b 0 2SC4081\nQ2 0 b in 2SA970\nRb in b 100k", {"q1.card.kind": "npn", "q2.card.kind": "pnp"}, "2SC is NPN, 2SA is PNP"),
     ("J", "J1 in g 0 JX\nRg g 0 1Meg\n.model JX NJF(VTO=-2)", {"j1.nodes": ("in", "g", "0"), "j1.card.values.vto": -2}, "drain, gate, source"),
