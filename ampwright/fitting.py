@@ -23,14 +23,14 @@ from graybox.fit import FitResult
 from graybox.fit import fit as fit_block
 from graybox.portrait import Portrait, portrait
 from graybox.store import save
-from graybox.structures import LADDER
+from graybox.structures import CHOICES, LADDER
 from graybox.swap import KINDS as CURVES
 from validation.align import Alignment
 from validation.audio import Audio, check_writable, whole_file
 from validation.gallery.fitting import fit_figure
 from validation.plots import png
 
-STRUCTURES = ("auto", *LADDER)
+STRUCTURES = (*CHOICES, *LADDER)
 SWAP_SHARE = 0.25  # of the time, for the descent with the other curve
 
 
@@ -79,7 +79,7 @@ def draw(fit: Fit, path: str | Path, title: str = "") -> None:
 def fit(dry: str | Path | Audio, target: str | Path | Audio | Circuit | Processor, output: str | Path | None = None, *, blocks: str | Block = "wh",
         curve: str | None = None, size: int | None = None, engine: str = "nodal", oversample: int = 4, controls: Mapping[str, float | str] | None = None,
         settings: Mapping[str, object] | None = None, channel: int | None = None, seconds: float = 180.0, hold: float = 0.15,
-        emphasis: float = 0.0, seed: int = 0, checkpoint: str | Path | None = None, progress: Progress | None = None) -> Fit:
+        emphasis: float = 0.0, level: float = 0.0, seed: int = 0, checkpoint: str | Path | None = None, progress: Progress | None = None) -> Fit:
     """Fit a block to recordings or to a model.
 
     Parameters
@@ -91,7 +91,8 @@ def fit(dry: str | Path | Audio, target: str | Path | Audio | Circuit | Processo
     output : str or Path, optional
         ``.json`` file of the block; none is written without it.
     blocks : str or Block
-        "auto", a structure (hammerstein, wiener, wh-poles, wh, wh-bias, lnlnl, lnlnl-bias), or a block to start from.
+        "wh" (a filter before and behind one curve, by two routes), "auto" (structures from simple to rich), one structure of
+        `graybox.structures.LADDER`, or a block to start from.
     curve : str, optional
         Swap the static curve for another kind after the first descent ("net" is a tiny multilayer perceptron), and descend again.
     size : int, optional
@@ -104,6 +105,8 @@ def fit(dry: str | Path | Audio, target: str | Path | Audio | Circuit | Processo
         Share at the end that is kept out, 0.02 to 0.5; the error told is measured there.
     emphasis : float
         Pre-emphasis of the error, 0 to below 1.
+    level : float
+        How much more quiet passages count than by their power, 0 to 1.
     seed : int
         Of the draws.
     checkpoint : path, optional
@@ -145,7 +148,7 @@ def fit(dry: str | Path | Audio, target: str | Path | Audio | Circuit | Processo
     rng = np.random.default_rng(seed)
     share = SWAP_SHARE if curve is not None else 0.0
     first, start = None, 0.0 if recorded else 0.1
-    result = fit_block(blocks, x, y, sample_rate=rate, rng=rng, hold=hold, emphasis=emphasis, seconds=seconds * (1.0 - share), check=recorded,
+    result = fit_block(blocks, x, y, sample_rate=rate, rng=rng, hold=hold, emphasis=emphasis, level=level, seconds=seconds * (1.0 - share), check=recorded,
                        checkpoint=checkpoint, progress=lambda done, text: tell(start + (1.0 - share - start) * done, text))
     if curve is not None:
         first = result
@@ -153,7 +156,7 @@ def fit(dry: str | Path | Audio, target: str | Path | Audio | Circuit | Processo
         other = first.block
         for place in places:
             other = other.replace(curve=curve, at=place, size=size)
-        result = fit_block(other, x, y, sample_rate=rate, rng=rng, hold=hold, emphasis=emphasis, seconds=seconds * share, check=False,
+        result = fit_block(other, x, y, sample_rate=rate, rng=rng, hold=hold, emphasis=emphasis, level=level, seconds=seconds * share, check=False,
                            progress=lambda done, text: tell(1.0 - share + share * done, f"{curve}: {text}"))
     if output is not None:
         save(result.block, output)

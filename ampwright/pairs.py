@@ -5,7 +5,6 @@ Samples are what a model of the pair will take and give: the unit of the recordi
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Mapping
@@ -18,9 +17,8 @@ from circuits.circuit import Circuit
 from circuits.errors import Place, SignalError
 from circuits.processor import Processor
 from validation.align import Alignment, advance, align
+from validation.arrival import removable
 from validation.audio import AUDIO_SUFFIXES, Audio, resample
-
-MARGIN = 4  # samples of latency that are left in: a filter takes them up, and none has to see the future
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -104,7 +102,7 @@ def pair(dry: str | Path | Audio, target: str | Path | Audio | Circuit | Process
         notes.append(f"the recordings last {len(x) / rate:.3f} s and {wet.duration:.3f} s; what only one of them has is left out")
     x, y = x[:length], wet.samples[:length]
     found = align(x, y, rate)
-    shift = int(math.floor(found.latency)) - MARGIN if not 0.0 <= found.latency <= 2 * MARGIN else 0
+    shift = removable(x, y, found.latency)
     if shift:
         x, y = x[:length - abs(shift)], advance(y, shift)[:length - abs(shift)]
     notes.append(f"the target is {found.latency:.2f} samples late" + (f", {shift} of them are taken out" if shift else "")

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from circuits.errors import FitError
-from graybox import laws, recursions
+from graybox import recursions
 from graybox.curves import Spline
 from graybox.filters import Cascade
 from graybox.identify import RationalFilter
@@ -84,7 +84,6 @@ def divisions(rational: RationalFilter, x, y, *, front_sections: int, back_secti
     if 2 ** (len(poles) + len(zeros)) > MOST:
         raise FitError(f"{len(poles)} groups of poles and {len(zeros)} of zeros make too many divisions",
                        mend="Fit a filter of lower order.")
-    fronts: dict = {}
     found = []
     target = y[skip:] - y[skip:].mean()
     for pole_choice in itertools.product((True, False), repeat=len(poles)):
@@ -96,7 +95,6 @@ def divisions(rational: RationalFilter, x, y, *, front_sections: int, back_secti
                                   [g for g, c in zip(poles, pole_choice) if not c], back_sections)
             except FitError:  # does not fit into so few sections: not a candidate
                 continue
-            key = (pole_choice, zero_choice)
             u = front.run(x, front.rest())
             level = np.sqrt(np.mean(u[skip:] ** 2))
             if not (np.isfinite(level) and level > 0.0):
@@ -105,16 +103,15 @@ def divisions(rational: RationalFilter, x, y, *, front_sections: int, back_secti
             low, high = 1.05 * u.min(), 1.05 * u.max()
             _, _, basis = Spline(low, high, (0.0,) * (cells + 3)).jet(u)
             state = back.rest(basis.shape[1])
-            recursions.push_cascade(np.zeros(len(u)), basis, basis.shape[1], 1.0, np.array(back.b1), np.array(back.b2),
-                                    np.array(back.k1), np.array(back.k2), state["w"], state["v"], state["J"],
-                                    state["own"], np.empty((len(u), 1 + 4 * back_sections)))
+            recursions.push_cascade(np.zeros(len(u)), basis, basis.shape[1], 1.0, np.array(back.b0), np.array(back.b1),
+                                    np.array(back.b2), np.array(back.k1), np.array(back.k2), state["w"], state["v"],
+                                    state["J"], state["own"], np.empty((len(u), 1 + 5 * back_sections)))
             rows = np.hstack([basis[skip:], np.ones((len(u) - skip, 1))])
             scale = np.maximum(np.linalg.norm(rows, axis=0), 1e-12)
             rows = rows / scale
             matrix = rows.T @ rows + 1e-10 * np.eye(rows.shape[1])  # empty cells and the constant: scaled columns of norm 1
             c = np.linalg.solve(matrix, rows.T @ y[skip:])
             e = y[skip:] - rows @ c
-            fronts[key] = level
             curve = Spline(low, high, tuple((c / scale)[:-1].tolist()))
             front = Cascade(front.b1, front.b2, front.k1, front.k2, gain=1.0 / level)
             found.append(Division(front, curve, back, float(e @ e / (target @ target))))

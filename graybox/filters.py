@@ -12,7 +12,7 @@ Markel and Gray, "Linear Prediction of Speech", 1976: reflection coefficients.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
@@ -84,7 +84,7 @@ class Offset:
 
 @dataclass(frozen=True, slots=True)
 class Cascade:
-    """Product of second-order sections (1 + b1 z^-1 + b2 z^-2) / (1 + a1 z^-1 + a2 z^-2), and one gain.
+    """Product of second-order sections (b0 + b1 z^-1 + b2 z^-2) / (1 + a1 z^-1 + a2 z^-2), and one gain.
 
     Parameters
     ----------
@@ -94,6 +94,8 @@ class Cascade:
         Numerators.
     k1, k2 : tuple of float
         Reflection coefficients in (-1, 1): a1 = k1 (1 + k2), a2 = k2.
+    b0 : tuple of float
+        First coefficients of the numerators, all one by default and fixed (see `pivoted`).
 
     Raises
     ------
@@ -111,21 +113,37 @@ class Cascade:
     k1: tuple[float, ...]
     k2: tuple[float, ...]
     gain: float = 1.0
-    fixed: tuple[str, ...] = ("gain",)
+    fixed: tuple[str, ...] = ("gain", "b0")
+    b0: tuple[float, ...] = ()
     kind: ClassVar[str] = "cascade"
-    PARAMETERS: ClassVar = (Parameter("gain", text="overall gain"), Parameter("b1"), Parameter("b2"),
+    PARAMETERS: ClassVar = (Parameter("gain", text="overall gain"), Parameter("b0"), Parameter("b1"), Parameter("b2"),
                             Parameter("k1", -_K1, _K1), Parameter("k2", -_K2, _K2))
 
     def __post_init__(self):
-        _same_length("cascade", self.b1, self.b2, self.k1, self.k2)
+        if not self.b0:
+            object.__setattr__(self, "b0", (1.0,) * len(self.b1))
+        _same_length("cascade", self.b0, self.b1, self.b2, self.k1, self.k2)
         _check_reflections("cascade", self.k1, self.k2)
 
     @property
     def polynomials(self) -> tuple[np.ndarray, np.ndarray]:
         """Numerators and denominators of the sections, each (sections, 3); the gain is left out."""
-        b = np.column_stack([np.ones(len(self.b1)), self.b1, self.b2])
+        b = np.column_stack([self.b0, self.b1, self.b2])
         k1, k2 = np.array(self.k1), np.array(self.k2)
         return b, np.column_stack([np.ones(len(k1)), k1 * (1.0 + k2), k2])
+
+    def pivoted(self) -> "Cascade":
+        """The same filter for a fit: the largest number of each numerator is one and fixed, the others are free.
+
+        A numerator whose first number wants to vanish (a filter that begins late) would drive the others, and the curve
+        beside it, without bound along a bent valley if the first one were held at one.
+        """
+        b, _ = self.polynomials
+        at = np.abs(b).argmax(axis=1)
+        top = b[np.arange(len(b)), at]
+        b = b / top[:, None]
+        return replace(self, gain=float(self.gain * np.prod(top)), b0=tuple(b[:, 0].tolist()), b1=tuple(b[:, 1].tolist()),
+                       b2=tuple(b[:, 2].tolist()), fixed=("gain",) + tuple(f"b{k}[{s}]" for s, k in enumerate(at)))
 
     def response(self, frequencies, sample_rate) -> np.ndarray:
         """Complex frequency response at ``frequencies`` in Hz."""
@@ -141,20 +159,20 @@ class Cascade:
         state = {"w": np.zeros((sections, 2))}
         if columns is not None:
             state |= {"v": np.zeros((sections, 2)), "J": np.zeros((sections, 2, columns)),
-                      "own": np.zeros((sections, 2, 1 + 4 * sections))}
+                      "own": np.zeros((sections, 2, 1 + 5 * sections))}
         return state
 
     def run(self, x, state):
         b, a = self.polynomials
-        return recursions.run_cascade(x, self.gain, b[:, 1].copy(), b[:, 2].copy(), a[:, 1].copy(), a[:, 2].copy(),
-                                      state["w"])
+        return recursions.run_cascade(x, self.gain, b[:, 0].copy(), b[:, 1].copy(), b[:, 2].copy(), a[:, 1].copy(),
+                                      a[:, 2].copy(), state["w"])
 
     def push(self, x, J, P, state):
         sections = len(self.b1)
-        own = np.empty((len(x), 1 + 4 * sections))
-        y = recursions.push_cascade(x, J, P, self.gain, np.array(self.b1), np.array(self.b2), np.array(self.k1),
+        own = np.empty((len(x), 1 + 5 * sections))
+        y = recursions.push_cascade(x, J, P, self.gain, np.array(self.b0), np.array(self.b1), np.array(self.b2), np.array(self.k1),
                                     np.array(self.k2), state["w"], state["v"], state["J"], state["own"], own)
-        order = np.concatenate([[0], (1 + np.arange(4 * sections).reshape(sections, 4)).T.ravel()])
+        order = np.concatenate([[0], (1 + np.arange(5 * sections).reshape(sections, 5)).T.ravel()])
         return y, own[:, order]
 
     def settle(self, level, state):

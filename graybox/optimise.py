@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Callable, Mapping
 
 import numpy as np
+from scipy.ndimage import uniform_filter1d
 
 from circuits.errors import FitError
 from graybox.chain import push_chain, rest_chain, run_chain
@@ -36,18 +37,34 @@ class Recording:
         Where the controls stood.
     skip : int
         Samples at the start that run but do not count (the filters' states are unknown there).
+    weight : ndarray, shape (n_samples,), or None
+        Weights of the squared errors in a descent (see `levelled`); None for ones. Errors that are told do not know them.
     """
 
     x: np.ndarray
     y: np.ndarray
     positions: Mapping[str, float] = field(default_factory=dict)
     skip: int = 0
+    weight: np.ndarray | None = None
+
+    def cut(self, begin: int, end: int, skip: int) -> "Recording":
+        """The samples from ``begin`` to ``end``, the first ``skip`` of which do not count."""
+        part = slice(begin, end)
+        return Recording(self.x[part], self.y[part], self.positions, skip, None if self.weight is None else self.weight[part])
 
     @property
     def energy(self) -> float:
         """Sum of squares of the counted target, without its mean."""
         counted = self.y[self.skip:]
         return float(np.sum((counted - counted.mean()) ** 2))
+
+    @property
+    def weighted_energy(self) -> float:
+        """The same with the weights of the descent."""
+        if self.weight is None:
+            return self.energy
+        counted = self.y[self.skip:]
+        return float(np.sum(self.weight[self.skip:] * (counted - counted.mean()) ** 2))
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +101,38 @@ def render(block, x: np.ndarray, positions: Mapping[str, float] | None = None) -
     return run_chain(stages, np.ascontiguousarray(x, dtype=np.float64), states)
 
 
-def squared_error(block, recording: Recording, emphasis: float = 0.0) -> float:
-    """Sum of squared errors over the counted part, after 1 - emphasis z^-1."""
+def squared_error(block, recording: Recording, emphasis: float = 0.0, weighted: bool = False) -> float:
+    """Sum of squared errors over the counted part, after 1 - emphasis z^-1, and with the recording's weights if asked for."""
     e = render(block, recording.x, recording.positions)[recording.skip:] - recording.y[recording.skip:]
     if emphasis:
         e = e[1:] - emphasis * e[:-1]
+    if weighted and recording.weight is not None:
+        return float(e @ (recording.weight[-len(e):] * e))
     return float(e @ e)
+
+
+def weighted_esr(block, recordings, emphasis: float = 0.0) -> float:
+    """`esr` with the weights of the descent: what a descent lowers, and by which structures are chosen."""
+    error = sum(squared_error(block, r, emphasis, weighted=True) for r in recordings)
+    return error / sum(r.weighted_energy for r in recordings)
+
+
+def levelled(recordings, sample_rate: float, share: float, *, seconds: float = 0.1, floor: float = 0.01) -> tuple[Recording, ...]:
+    """The recordings with weights by which quiet passages count more.
+
+    The weight is (local power + floor) ** -share, the power of the target over ``seconds`` and the floor in units of the mean
+    power of all recordings: 0 leaves all as it is, 1 gives passages of every level down to the floor the same say.
+    """
+    if share == 0.0:
+        return tuple(recordings)
+    whole = float(np.mean(np.concatenate([(r.y - r.y.mean())[r.skip:] ** 2 for r in recordings])))
+    size = max(int(seconds * sample_rate), 1)
+    found = []
+    for r in recordings:
+        power = uniform_filter1d((r.y - r.y.mean()) ** 2, size, mode="nearest")
+        weight = (np.maximum(power, 0.0) / whole + floor) ** -share
+        found.append(Recording(r.x, r.y, r.positions, r.skip, weight))
+    return tuple(found)
 
 
 def normal_equations(block, recordings, weights, emphasis: float = 0.0):
@@ -123,6 +166,9 @@ def normal_equations(block, recordings, weights, emphasis: float = 0.0):
             if first >= len(x):
                 continue
             used, e = used[first:], e[first:]
+            if recording.weight is not None:
+                root = np.sqrt(recording.weight[start + first:start + len(x)])
+                used, e = used * root[:, None], e * root
             A += weight * (used.T @ used)
             g += weight * (used.T @ e)
             total += weight * float(e @ e)
@@ -168,7 +214,7 @@ def levenberg_marquardt(block, train, hold=(), *, iterations: int = 50, toleranc
     """
     train, hold = tuple(train), tuple(hold)
     started = time.process_time()
-    energies = np.array([r.energy for r in train])
+    energies = np.array([r.weighted_energy for r in train])
     whole = energies.sum()
     weights = 1.0 / (len(train) * energies) if balanced else np.full(len(train), 1.0 / whole)
     mask = np.concatenate([free_mask(stage) for stage in block.stages])
@@ -179,7 +225,7 @@ def levenberg_marquardt(block, train, hold=(), *, iterations: int = 50, toleranc
     numbers = values(block)
 
     def loss_of(candidate):
-        return sum(w * squared_error(candidate, r, emphasis) for r, w in zip(train, weights))
+        return sum(w * squared_error(candidate, r, emphasis, weighted=True) for r, w in zip(train, weights))
 
     def block_at(free):
         full = numbers.copy()
@@ -194,9 +240,9 @@ def levenberg_marquardt(block, train, hold=(), *, iterations: int = 50, toleranc
     loss = loss_of(current)
     if not np.isfinite(loss):
         raise FitError("the block that the fit starts from gives numbers that are not finite")
-    best, best_hold = current, esr(current, hold) if hold else loss
+    best, best_hold = current, weighted_esr(current, hold) if hold else loss
     history = [Step(0.0, loss, best_hold if hold else np.nan, damping)]
-    lifted = False
+    lifted, path = False, [free]
     stop, stale, slow, growth = f"reached {iterations} steps", 0, 0, 2.0
     for _ in range(iterations):
         A, g, _ = normal_equations(current, train, weights, emphasis)
@@ -235,9 +281,14 @@ def levenberg_marquardt(block, train, hold=(), *, iterations: int = 50, toleranc
         if not accepted:
             stop = "no step lowers the loss any more"
             break
-        slow = slow + 1 if loss - new < tolerance * loss else 0
-        free, current, loss = free + step, trial, new
-        held = esr(current, hold) if hold else loss
+        before = loss
+        path = path[-2:] + [free + step]
+        current, loss = trial, new
+        if len(path) == 3:
+            current, loss = _along(path, current, loss, block_at, loss_of)
+        free = path[-1]
+        slow = slow + 1 if before - loss < tolerance * before else 0
+        held = weighted_esr(current, hold) if hold else loss
         if held < best_hold:
             stale = 0 if held < best_hold * (1.0 - 1e-3) else stale + 1
             best, best_hold = current, held
@@ -261,3 +312,23 @@ def levenberg_marquardt(block, train, hold=(), *, iterations: int = 50, toleranc
             stop = f"{seconds:g} s are over"
             break
     return Descent(best, tuple(history), stop, min(s.loss for s in history), best_hold)
+
+
+def _along(path, block, loss, block_at, loss_of):
+    """Follow the bend of the last three points further, as long as the loss falls; the end of ``path`` moves there.
+
+    A descent that crawls along a curved valley takes many steps in nearly one direction. The parabola through three of
+    them costs no derivatives, and each accepted reach is doubled.
+    """
+    first, second, last = path
+    now, bend = last - second, (last - second) - (second - first)
+    reach = 1.0
+    while reach < 200.0:
+        trial = block_at(last + reach * now + 0.5 * reach * (reach + 1.0) * bend)
+        new = loss_of(trial)
+        if not (np.isfinite(new) and new < loss):
+            break
+        path[-1] = last + reach * now + 0.5 * reach * (reach + 1.0) * bend
+        block, loss = trial, new
+        reach *= 2.0
+    return block, loss

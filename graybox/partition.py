@@ -16,9 +16,8 @@ from circuits.errors import FitError
 from graybox.allocate import cascade_of, divisions, groups, regrid
 from graybox.blocks import Block
 from graybox.chain import Static
-from graybox.filters import Cascade, Offset
 from graybox.identify import RationalFilter, linear_approximation, rational_fit
-from graybox.optimise import Descent, Recording, esr, levenberg_marquardt, render
+from graybox.optimise import Descent, Recording, esr, levenberg_marquardt
 
 _log = logging.getLogger(__name__)
 CELLS = 24  # of the final spline: 27 coefficients
@@ -32,7 +31,7 @@ def refined_filter(x, y, sample_rate: float, zeros: int, poles: int) -> Rational
                          weight=1.0 / np.maximum(bla.deviation, 1e-9 * np.abs(bla.response).max()))
     zero_groups, pole_groups = groups(start.zeros), groups(start.poles)
     sections = (max(zeros, poles) + 1) // 2
-    linear = replace(cascade_of(zero_groups, pole_groups, sections), gain=start.gain, fixed=())
+    linear = replace(cascade_of(zero_groups, pole_groups, sections), gain=start.gain, fixed=("b0",))
     pair = Recording(x, y - y.mean(), skip=min(1000, len(x) // 10))
     block = Block((linear,), sample_rate)
     descent = levenberg_marquardt(block, [pair], iterations=20, tolerance=1e-5)
@@ -51,11 +50,11 @@ def widened(block: Block, x, cells: int) -> Block:
     u = front.run(x, front.rest())[len(x) // 20:]
     low, high = np.quantile(u, [5e-4, 1.0 - 5e-4])
     curve = regrid(static.curve, float(low), float(high), cells)
-    return replace(block, stages=(front, Static(curve)) + block.stages[2:])
+    return replace(block, stages=(front.pivoted(), Static(curve)) + tuple(stage.pivoted() for stage in block.stages[2:]))
 
 
 def wiener_hammerstein_starts(x, y, sample_rate: float, rng: np.random.Generator, *, zeros: int, poles: int,
-                              front_sections: int, back_sections: int, keep: int = 30) -> list[tuple[float, Block]]:
+                              front_sections: int, back_sections: int, keep: int = 24) -> list[tuple[float, Block]]:
     """Blocks filter, spline, filter from the best divisions, each after eight steps on 10,000 samples; best first.
 
     Returns
@@ -130,6 +129,8 @@ def fit_partitioned(train: Recording, hold: Recording, sample_rate: float, rng: 
         middle.append((held, descent.block))
     middle.sort(key=lambda pair: pair[0])
     say("all samples")
-    last = [levenberg_marquardt(block, [train], [hold], iterations=20, tolerance=1e-4, seconds=seconds, on_step=on_step)
+    last = [levenberg_marquardt(block, [train], [hold], iterations=10, tolerance=1e-4, seconds=seconds, on_step=on_step)
             for _, block in middle[:3]]
-    return min(last, key=lambda descent: descent.held_out), tried
+    winner = min(last, key=lambda descent: descent.held_out)
+    return levenberg_marquardt(winner.block, [train], [hold], iterations=40, tolerance=3e-5, patience=15, seconds=seconds,
+                               on_step=on_step), tried

@@ -15,8 +15,8 @@ from circuits.kernels.jit import kernel
 
 
 @kernel
-def run_cascade(x, gain, b1, b2, a1, a2, state):
-    """Cascade of (1 + b1 z^-1 + b2 z^-2) / (1 + a1 z^-1 + a2 z^-2), times a gain; ``state`` is (sections, 2)."""
+def run_cascade(x, gain, b0, b1, b2, a1, a2, state):
+    """Cascade of (b0 + b1 z^-1 + b2 z^-2) / (1 + a1 z^-1 + a2 z^-2), times a gain; ``state`` is (sections, 2)."""
     n, sections = x.shape[0], b1.shape[0]
     y = np.empty(n)
     for t in range(n):
@@ -25,7 +25,7 @@ def run_cascade(x, gain, b1, b2, a1, a2, state):
             w1 = state[s, 0]
             w2 = state[s, 1]
             w = u - a1[s] * w1 - a2[s] * w2
-            u = w + b1[s] * w1 + b2[s] * w2
+            u = b0[s] * w + b1[s] * w1 + b2[s] * w2
             state[s, 1] = w1
             state[s, 0] = w
         y[t] = gain * u
@@ -33,19 +33,19 @@ def run_cascade(x, gain, b1, b2, a1, a2, state):
 
 
 @kernel
-def _section_columns(J, P, b1, b2, a1, a2, w1, w2):
+def _section_columns(J, P, b0, b1, b2, a1, a2, w1, w2):
     """Push the first ``P`` columns of ``J`` through one section; ``w1`` and ``w2`` are (columns,)."""
     for t in range(J.shape[0]):
         for p in range(P):
             w = J[t, p] - a1 * w1[p] - a2 * w2[p]
-            J[t, p] = w + b1 * w1[p] + b2 * w2[p]
+            J[t, p] = b0 * w + b1 * w1[p] + b2 * w2[p]
             w2[p] = w1[p]
             w1[p] = w
 
 
 @kernel
-def push_cascade(x, J, P, gain, b1, b2, k1, k2, state, poles, tangent, inner, own):
-    """`run_cascade` with derivatives; ``own`` columns: gain, then b1 b2 k1 k2 of each section.
+def push_cascade(x, J, P, gain, b0, b1, b2, k1, k2, state, poles, tangent, inner, own):
+    """`run_cascade` with derivatives; ``own`` columns: gain, then b0 b1 b2 k1 k2 of each section.
 
     ``poles`` is (sections, 2): output over denominator, delayed; ``tangent`` (sections, 2, columns) and ``inner``
     (sections, 2, own columns) are the filter states of the derivatives.
@@ -55,20 +55,21 @@ def push_cascade(x, J, P, gain, b1, b2, k1, k2, state, poles, tangent, inner, ow
     for s in range(sections):
         a1 = k1[s] * (1.0 + k2[s])
         a2 = k2[s]
-        _section_columns(J, P, b1[s], b2[s], a1, a2, tangent[s, 0], tangent[s, 1])
-        _section_columns(own, 1 + 4 * s, b1[s], b2[s], a1, a2, inner[s, 0], inner[s, 1])
+        _section_columns(J, P, b0[s], b1[s], b2[s], a1, a2, tangent[s, 0], tangent[s, 1])
+        _section_columns(own, 1 + 5 * s, b0[s], b1[s], b2[s], a1, a2, inner[s, 0], inner[s, 1])
         w1 = state[s, 0]
         w2 = state[s, 1]
         v1 = poles[s, 0]
         v2 = poles[s, 1]
-        first = 1 + 4 * s
+        first = 1 + 5 * s
         for t in range(n):
             w = y[t] - a1 * w1 - a2 * w2
-            z = w + b1[s] * w1 + b2[s] * w2
-            own[t, first] = w1
-            own[t, first + 1] = w2
-            own[t, first + 2] = -(1.0 + k2[s]) * v1
-            own[t, first + 3] = -k1[s] * v1 - v2
+            z = b0[s] * w + b1[s] * w1 + b2[s] * w2
+            own[t, first] = w
+            own[t, first + 1] = w1
+            own[t, first + 2] = w2
+            own[t, first + 3] = -(1.0 + k2[s]) * v1
+            own[t, first + 4] = -k1[s] * v1 - v2
             v = z - a1 * v1 - a2 * v2
             v2 = v1
             v1 = v

@@ -16,13 +16,15 @@ from circuits.errors import FitError
 from graybox.amplifier import grid_start, replace_stages, with_bias, with_free_poles, with_second_curve
 from graybox.blocks import Block
 from graybox.chain import Static
-from graybox.filters import Bank, Gain
-from graybox.optimise import Descent, Recording, esr, levenberg_marquardt
+from graybox.filters import Gain
+from graybox.optimise import Descent, Recording, levenberg_marquardt
 from graybox.parameters import free_mask
 from graybox.partition import fit_partitioned
 
-LADDER = ("hammerstein", "wiener", "wh-poles", "wh", "wh-bias", "lnlnl", "lnlnl-bias")
-GROWS_FROM = {"wh-bias": "wh", "lnlnl": "wh-bias", "lnlnl-bias": "lnlnl", "wiener": "wh"}
+LADDER = ("hammerstein", "wh-poles", "wh-bank", "wiener", "wh-bias", "lnlnl", "lnlnl-bias")
+CHOICES = {"auto": LADDER, "wh": ("wh-poles", "wh-bank")}  # names that stand for the best of several structures
+WITH_MIDDLE = ("wh-bank", "wh-bias", "lnlnl", "lnlnl-bias")  # have a place for a linear circuit between their stages
+GROWS_FROM = {"wh-bias": "wh-bank", "lnlnl": "wh-bias", "lnlnl-bias": "lnlnl", "wiener": "wh-bank"}
 SHORT = 90_000  # samples of the first, short descents (all recordings together)
 LEAST = 60_000  # samples of one stretch while the structure grows, if there are enough
 GROWTH = 350_000  # samples of the descents while the structure grows
@@ -37,6 +39,7 @@ class Material:
     sample_rate: float
     middle: tuple = ()
     controls: tuple = ()
+    emphasis: float = 0.0
 
 
 def free_numbers(block: Block) -> int:
@@ -68,12 +71,12 @@ def stretches(recordings, samples: int, rng: np.random.Generator) -> tuple[Recor
         total = np.concatenate([[0.0], np.cumsum(r.y**2)])
         power = total[each:] - total[:-each]
         at = int(rng.choice(np.flatnonzero(power >= 0.5 * power.max())))
-        found.append(Recording(r.x[at:at + each], r.y[at:at + each], r.positions, min(2000, each // 3)))
+        found.append(r.cut(at, at + each, min(2000, each // 3)))
     return tuple(found)
 
 
 def fit_structure(name: str, fitted: dict[str, Block], material: Material, rng: np.random.Generator, *,
-                  seconds: float = np.inf, emphasis: float = 0.0, say: Callable[[str], None] = lambda text: None,
+                  seconds: float = np.inf, say: Callable[[str], None] = lambda text: None,
                   on_step=None) -> Descent:
     """Fit one structure of the `LADDER`; what it grows from is fitted first if ``fitted`` lacks it (and added there).
 
@@ -84,19 +87,19 @@ def fit_structure(name: str, fitted: dict[str, Block], material: Material, rng: 
     """
     deadline = time.process_time() + seconds
     if name not in LADDER:
-        raise FitError(f"there is no structure {name!r}", mend=f"Structures: auto, {', '.join(LADDER)}.")
-    if material.middle and name not in ("wh", "wh-bias", "lnlnl", "lnlnl-bias"):
+        raise FitError(f"there is no structure {name!r}", mend=f"Structures: {', '.join((*CHOICES, *LADDER))}.")
+    if material.middle and name not in WITH_MIDDLE:
         raise FitError(f"the structure {name!r} has no place for a linear circuit between its stages",
-                       mend="Ask for wh, wh-bias, lnlnl or lnlnl-bias.")
+                       mend=f"Ask for one of {', '.join(WITH_MIDDLE)}.")
     before = GROWS_FROM.get(name)
     if before is not None and before not in fitted:
-        fitted[before] = fit_structure(before, fitted, material, rng, seconds=0.4 * seconds, emphasis=emphasis, say=say,
+        fitted[before] = fit_structure(before, fitted, material, rng, seconds=0.4 * seconds, say=say,
                                        on_step=on_step).block
     part = stretches(material.train, GROWTH, rng)
 
     def descend(block, iterations, tolerance=1e-3, recordings=part):
         return levenberg_marquardt(block, recordings, material.hold, iterations=iterations, tolerance=tolerance, patience=20,
-                                   seconds=max(deadline - time.process_time(), 0.1), emphasis=emphasis,
+                                   seconds=max(deadline - time.process_time(), 0.1), emphasis=material.emphasis,
                                    balanced=len(material.train) > 1, on_step=on_step)
 
     if name == "wh-poles":
@@ -105,16 +108,16 @@ def fit_structure(name: str, fitted: dict[str, Block], material: Material, rng: 
         descent, _ = fit_partitioned(material.train[0], material.hold[0], material.sample_rate, rng, say=say,
                                      on_step=on_step, seconds=seconds)
         return descent
-    if name in ("wh", "hammerstein"):
+    if name in ("wh-bank", "hammerstein"):
         short = stretches(material.train, SHORT, rng)
         starts = grid_start(short, material.sample_rate, middle=material.middle, controls=material.controls,
                             flat=name == "hammerstein")
-        chosen = starts[:1] + starts[2:5:2] if name == "wh" else starts[:1]
+        chosen = starts[:1] + starts[2:5:2] if name == "wh-bank" else starts[:1]
         tried = []
         for i, (_, block) in enumerate(chosen):
             say(f"{name}: start {i + 1} of {len(chosen)}")
             tried.append(levenberg_marquardt(with_free_poles(block), short, material.hold, iterations=12, tolerance=1e-3,
-                                             emphasis=emphasis, balanced=len(short) > 1))
+                                             emphasis=material.emphasis, balanced=len(short) > 1))
         tried.sort(key=lambda descent: descent.loss)
         say(f"{name}: all stretches")
         done = sorted((descend(descent.block, 15) for descent in tried[:2]), key=lambda descent: descent.held_out)
@@ -141,18 +144,24 @@ def fit_structure(name: str, fitted: dict[str, Block], material: Material, rng: 
     return descend(with_bias(block, second, part), 50)
 
 
-def polished(block: Block, material: Material, *, seconds: float, emphasis: float = 0.0, iterations: int = 25,
+def polished(block: Block, material: Material, *, seconds: float, iterations: int = 25,
              on_step=None) -> Descent:
     """Descent on all training audio, from a block that was fitted on a part."""
     return levenberg_marquardt(block, material.train, material.hold, iterations=iterations, tolerance=1e-3, patience=6,
-                               seconds=seconds, emphasis=emphasis, balanced=len(material.train) > 1, on_step=on_step)
+                               seconds=seconds, emphasis=material.emphasis, balanced=len(material.train) > 1, on_step=on_step)
 
 
-def finished(block: Block, material: Material, *, seconds: float, emphasis: float = 0.0, iterations: int = 8) -> Descent:
-    """A few last steps on all audio, the held-out part included: too few to change what was learned, and no audio idle."""
+def finished(block: Block, material: Material, *, seconds: float) -> Descent:
+    """A few last steps on all audio, the held-out part included: too few to change what was learned, and no audio idle.
+
+    A model of few numbers on much audio has nothing to memorise and takes more steps.
+    """
+    samples = sum(len(r.x) for r in material.train)
+    iterations = 30 if samples > 1000 * free_numbers(block) and samples < 200_000 else 8
     whole = []
     for train, hold in zip(material.train, material.hold):
         x, y = (np.concatenate([a, b[hold.skip:]]) for a, b in ((train.x, hold.x), (train.y, hold.y)))
-        whole.append(Recording(x, y, train.positions, train.skip))
-    return levenberg_marquardt(block, whole, iterations=iterations, tolerance=1e-3, seconds=seconds, emphasis=emphasis,
+        weight = None if train.weight is None else np.concatenate([train.weight, hold.weight[hold.skip:]])
+        whole.append(Recording(x, y, train.positions, train.skip, weight))
+    return levenberg_marquardt(block, whole, iterations=iterations, tolerance=1e-5, seconds=seconds, emphasis=material.emphasis,
                                balanced=len(whole) > 1)

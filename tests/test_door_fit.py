@@ -7,11 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from scipy.signal import lfilter
+from scipy.signal import cheby1, cheby2, lfilter
 
 import ampwright as aw
 from ampwright.commands.main import run
 from circuits.errors import FitError, ModelFileError, SignalError
+from validation.align import align
+from validation.arrival import removable
 from validation.audio import Audio, read_audio, write_audio
 
 
@@ -41,6 +43,37 @@ def test_fit_takes_out_the_latency_and_saves_a_model(desk, capsys):
     assert run(["inspect", "block.json"]) == 0
     shown = capsys.readouterr().out
     assert "held out esr" in shown and "stages" in shown and "48000" in shown
+
+
+def benchmark_circuit(x):
+    """Slow third-order filters around a diode-like knee, by scipy: its answer peaks some fifteen samples after its beginning."""
+    u = lfilter(*cheby1(3, 0.5, 4400.0, fs=51200.0), x)
+    v = np.where(u > 0.0, 0.3 * np.tanh(u / 0.3), u)
+    return lfilter(*cheby2(3, 40.0, 5000.0, fs=51200.0), v)
+
+
+def test_the_delay_of_the_devices_own_filters_is_not_taken_for_latency(desk):
+    """Volts beyond full scale in float files, the command alone, and the block played on what it has not heard."""
+    rng = np.random.default_rng(8)
+    x = 2.0 * lfilter(*cheby1(4, 0.5, 10000.0, fs=51200.0), rng.standard_normal(50000))
+    y = benchmark_circuit(x)
+    assert np.abs(x).max() > 4.0 and np.abs(y).max() > 1.0
+    write_audio("u.wav", x[:40000], 51200, subtype="float")
+    write_audio("y.wav", y[:40000] + 1e-3 * rng.standard_normal(40000), 51200, subtype="float")
+    write_audio("unheard.wav", x[39000:], 51200, subtype="float")
+    assert run(["fit", "u.wav", "y.wav", "-o", "wh.json"]) == 0
+    assert run(["simulate", "wh.json", "unheard.wav", "-o", "played.wav"]) == 0
+    error = (read_audio("played.wav").samples - y[39000:])[1000:]
+    assert np.sqrt(np.mean(error**2)) < 1e-3  # below the noise of the recording, which is 2e-3 of its level
+
+
+@pytest.mark.parametrize("extra", [0, 37, 300, -50])
+def test_where_the_answer_begins(extra):
+    x = np.random.default_rng(9).standard_normal(30000)
+    y = benchmark_circuit(x)
+    late = np.concatenate([np.zeros(extra), y])[:30000] if extra >= 0 else np.concatenate([y[-extra:], np.zeros(-extra)])
+    found = removable(x, late, align(x, late, 51200.0).latency)
+    assert found == 0 if extra == 0 else extra - 12 <= found <= extra  # never later than the answer, at most some samples before it
 
 
 def test_fit_to_a_model_with_another_curve(desk):
@@ -79,7 +112,7 @@ def test_refusals(desk, capsys):
 
 
 def test_python_refusals(desk):
-    with pytest.raises(FitError, match="Use one of auto, hammerstein"):
+    with pytest.raises(FitError, match="Use one of auto, wh, hammerstein"):
         aw.fit("dry.wav", "wet.wav", blocks="x")
     with pytest.raises(SignalError, match="no channel 3"):
         aw.fit("dry.wav", "wet.wav", channel=3)

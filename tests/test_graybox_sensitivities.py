@@ -15,7 +15,7 @@ from graybox.dynamics import DynamicBias, EnvelopeGain
 from graybox.filters import Bank, Cascade, Delay, Fir, Gain, Offset, bank_at
 from graybox.linear import LinearCircuit, ToneStack
 from graybox.net import MemoryNet, Net, tanh_net
-from graybox.optimise import Recording, normal_equations, render, squared_error
+from graybox.optimise import Recording, levelled, normal_equations, render, squared_error
 from graybox.recursive import CubicResonator, DiodeClipper
 from graybox.parameters import bounds, free_mask, from_free, names, to_free, values, with_values
 
@@ -208,3 +208,33 @@ def _tone_stack_nodes(p, s, bass, middle, treble):
     Y[0] = 0.0
     Y[0, 0], right[0] = 1.0, 1.0
     return np.linalg.solve(Y, right)[6]
+
+
+def test_weights_reach_the_gradient_and_the_error_alike():
+    """The gradient of the weighted squared error against central differences of it."""
+    rng = np.random.default_rng(40)
+    x = rng.standard_normal(3000) * np.repeat([1.0, 0.002, 0.5], 1000)
+    block = Block((FRONT, Static(Tanh(2.0, 0.1, 0.8))), 48000.0)
+    plain = Recording(x, render(block, x) + 0.005 * rng.standard_normal(3000), skip=100)
+    pair, = levelled([plain], 48000.0, 0.8, seconds=0.005)
+    quiet, loud = pair.weight[1200:1900].mean(), pair.weight[200:900].mean()
+    assert quiet > 10.0 * loud
+    _, gradient, error = normal_equations(block, [pair], [1.0])
+    assert error == pytest.approx(squared_error(block, pair, weighted=True), rel=1e-12)
+    numbers = values(block)
+    mask = np.concatenate([free_mask(stage) for stage in block.stages])
+    for k, slope in zip(np.flatnonzero(mask), gradient):
+        up, down = numbers.copy(), numbers.copy()
+        up[k] += 1e-6
+        down[k] -= 1e-6
+        rise = squared_error(with_values(block, up), pair, weighted=True) - squared_error(with_values(block, down), pair, weighted=True)
+        assert 2.0 * slope == pytest.approx(rise / 2e-6, rel=1e-4, abs=1e-5 * error)
+    assert levelled([plain], 48000.0, 0.0)[0] is plain
+
+
+def test_a_pivoted_cascade_is_the_same_filter():
+    late = Cascade(b1=(-9.0, 0.2), b2=(3.0, 0.1), k1=(-0.5, 0.1), k2=(0.2, 0.3), gain=0.7)
+    pivot = late.pivoted()
+    x = np.random.default_rng(41).standard_normal(200)
+    assert np.allclose(pivot.run(x, pivot.rest()), late.run(x, late.rest()), rtol=1e-12)
+    assert (pivot.b1[0], pivot.b0[1]) == (1.0, 1.0) and set(pivot.fixed) == {"gain", "b1[0]", "b0[1]"}

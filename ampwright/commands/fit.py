@@ -14,12 +14,13 @@ def fit(
     dry: Annotated[str, typer.Argument(metavar="DRY", show_default=False, help="WAV or FLAC that was played; or single-notes, chords, palm-mutes.")],
     target: Annotated[str, typer.Argument(metavar="TARGET", show_default=False, help="Recording of what came out; or a model, which plays DRY here.")],
     out: Annotated[Path, typer.Option("--out", "-o", metavar="BLOCK.json", show_default=False, help="Block to write.")],
-    blocks: Annotated[str, typer.Option(metavar="wh|auto|...", help="auto, hammerstein, wiener, wh-poles, wh, wh-bias, lnlnl or lnlnl-bias.")] = "wh",
+    blocks: Annotated[str, typer.Option(metavar="wh|auto|...", help="wh: filter, curve, filter; auto: from simple to rich; or hammerstein, wh-poles, wh-bank, wiener, wh-bias, lnlnl, lnlnl-bias.")] = "wh",
     curve: Annotated[Optional[str], typer.Option(metavar="net|spline|...", help="Put another curve in the place of the fitted one and fit again; net is a tiny network.")] = None,
     size: Annotated[Optional[int], typer.Option(metavar="N", help="Units or coefficients of that curve.")] = None,
     seconds: Annotated[float, typer.Option(metavar="S", help="CPU seconds to spend, at most.")] = 180.0,
     hold: Annotated[float, typer.Option(metavar="SHARE", help="Share at the end kept out of the fit; the error told is measured there.")] = 0.15,
     emphasis: Annotated[float, typer.Option(metavar="0..1", help="Pre-emphasis of the error.")] = 0.0,
+    level: Annotated[float, typer.Option(metavar="0..1", help="How much more quiet passages count than by their power.")] = 0.0,
     seed: Annotated[int, typer.Option(metavar="N", help="Seed of what is drawn.")] = 0,
     resume: Annotated[Optional[Path], typer.Option(metavar="FILE", help="Keep the best so far in this file, and go on from it.")] = None,
     channel: Annotated[Optional[int], typer.Option(metavar="N", help="Channel of recordings that have several, from 1.")] = None,
@@ -36,17 +37,18 @@ def fit(
     """Fit a block of filters and curves to a target."""
     from ampwright import fitting
     from ampwright.commands import terminal
+    from graybox.structures import free_numbers
 
     how = choices.given(input=input, output=output, control=control, include_paths=include_path)
     with terminal.progress(not json) as tell:
         found = fitting.fit(dry, target, out, blocks=blocks, curve=curve, size=size, engine=engine, oversample=oversample, controls=choices.positions(set),
-                            settings=how, channel=channel, seconds=seconds, hold=hold, emphasis=emphasis, seed=seed, checkpoint=resume, progress=tell)
+                            settings=how, channel=channel, seconds=seconds, hold=hold, emphasis=emphasis, level=level, seed=seed, checkpoint=resume, progress=tell)
     drawn = out.with_suffix(".png") if picture else None
     if drawn is not None:
         fitting.draw(found, drawn, f"{out.name}: {found.result.structure}, ESR {found.result.held_out:.2e} on what was kept out")
     if json:
         terminal.print_json({"path": out, "picture": drawn, "structure": found.result.structure, "held_out_esr": found.result.held_out, "training_esr": found.result.training,
-                             "parameters": found.block.n_parameters, "latency": found.block.latency, "alignment": found.alignment, "shift": found.shift,
+                             "parameters": free_numbers(found.block), "numbers": found.block.n_parameters, "latency": found.block.latency, "alignment": found.alignment, "shift": found.shift,
                              "stop": found.result.stop, "seed": found.result.seed, "tried": found.result.tried, "history": found.result.history,
                              "estimates": found.result.estimates, "before_swap": found.first.held_out if found.first else None, "notes": found.notes})
         return

@@ -36,7 +36,7 @@ def clipper() -> None:
     x, rate = audio("diode-clipper-1n4148-measured-input.flac")
     y, _ = audio("diode-clipper-1n4148-measured-output.flac")
     pole = float(np.exp(-2.0 * np.pi * 30.0 / rate))  # the recording's baseline wanders: both sides above 30 Hz
-    high_pass = Cascade(b1=(-1.0,), b2=(0.0,), k1=(-pole,), k2=(0.0,), fixed=("gain", "b1", "b2", "k1", "k2"))
+    high_pass = Cascade(b1=(-1.0,), b2=(0.0,), k1=(-pole,), k2=(0.0,), fixed=("gain", "b0", "b1", "b2", "k1", "k2"))
     y = lfilter([1.0, -1.0], [1.0, -pole], y)
     nominal = 47e3 * 2.2e-9
     for offset in (False, True):

@@ -1,0 +1,201 @@
+"""What changes while a fit runs: the best block of each structure, what was tried, the file to go on from.
+
+A session climbs the ladder of structures or descends from one block, notes every attempt, and survives an interruption with
+the best so far.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from circuits.errors import FitError, ModelFileError
+from graybox.blocks import Block
+from graybox.optimise import Step, esr, levenberg_marquardt, weighted_esr
+from graybox.store import block_from_json, block_to_json, read_json, write_json
+from graybox.structures import LADDER, finished, fit_structure, free_numbers, polished
+
+_log = logging.getLogger(__name__)
+CHECKPOINT, CHECKPOINT_VERSION = "ampwright-fit", 1
+CLEAN = 2e-5  # held-out ESR below the noise of any recording of an amplifier: nothing richer can be told apart
+SHARES = {"lnlnl": 0.5, "lnlnl-bias": 0.5}  # of the time left, for structures that need more than a quarter of it
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One structure that was tried: its free numbers, held-out ESR (infinite if left out), CPU seconds, why it stopped."""
+
+    structure: str
+    numbers: int
+    held_out: float
+    seconds: float
+    stop: str
+
+
+class Session:
+    """What changes while a fit runs: the best block of each structure, the history, the file on disk."""
+
+    def __init__(self, material, rng, seconds, progress, checkpoint, asked):
+        self.material, self.rng, self.seconds, self.progress = material, rng, seconds, progress
+        self.path = None if checkpoint is None else Path(checkpoint)
+        self.started = self.saved = time.process_time()
+        self.seed = str(getattr(rng.bit_generator.seed_seq, "entropy", "unknown"))
+        self.fitted: dict[str, Block] = {}
+        self.tried: list[Attempt] = []
+        self.current: tuple[str, Block] | None = None
+        self.chosen, self.history, self.stop = "", (), "done"
+        self.steps: list[Step] = []
+        self.held, self.last = None, None
+        self.digest = _digest(material, asked)
+        self.waiting: dict[str, Block] = {}
+        if self.path is not None and self.path.exists():
+            self._resume()
+
+    # -- files
+
+    def _resume(self):
+        data = read_json(self.path, CHECKPOINT, CHECKPOINT_VERSION)
+        if data.get("digest") != self.digest:
+            raise FitError(f"{self.path.name} belongs to a fit of other recordings or another structure",
+                           mend="Choose another checkpoint file or remove this one.")
+        try:
+            self.tried = [Attempt(**(e | {"held_out": np.inf if e["held_out"] is None else e["held_out"]}))
+                          for e in data["tried"]]
+            self.fitted = {name: block_from_json(entry) for name, entry in data["fitted"].items()}
+            if data["current"] is not None:
+                self.waiting[data["current"]["structure"]] = block_from_json(data["current"]["block"])
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ModelFileError(f"{self.path.name} is damaged: {error}", mend="Remove it and start again.") from error
+
+    def save(self, force=False):
+        if self.path is None or (not force and time.process_time() - self.saved < 2.0):
+            return
+        self.saved = time.process_time()
+        current = None
+        if self.current is not None:
+            current = {"structure": self.current[0], "block": block_to_json(self.current[1])}
+        tried = [{"structure": t.structure, "numbers": t.numbers, "seconds": t.seconds, "stop": t.stop,
+                  "held_out": t.held_out if np.isfinite(t.held_out) else None} for t in self.tried]
+        write_json({"format": CHECKPOINT, "version": CHECKPOINT_VERSION, "digest": self.digest, "tried": tried,
+                    "fitted": {name: block_to_json(block) for name, block in self.fitted.items()}, "current": current},
+                   self.path)
+
+    def resumed(self, name):
+        return self.waiting.pop(name, None)
+
+    # -- work
+
+    @property
+    def left(self):
+        return max(self.seconds - (time.process_time() - self.started), 0.5)
+
+    def say(self, text):
+        if self.progress is not None:
+            self.progress(min((time.process_time() - self.started) / self.seconds, 1.0), text)
+
+    def on_step(self, name):
+        def note(step, block):
+            self.current = (name, block)
+            self.steps.append(step)
+            self.say(f"{name}: step {len(self.steps)}, loss {step.loss:.3g}, held-out ESR {step.held_out:.3g}")
+            self.save()
+        return note
+
+    def _finish(self, name, descent, began):
+        self.fitted[name] = descent.block
+        self.history, self.stop, self.chosen = descent.history, descent.stop, name
+        self.current = None
+        self.tried.append(Attempt(name, free_numbers(descent.block), float(descent.held_out),
+                                  time.process_time() - began, descent.stop))
+        self.save(force=True)
+        return descent
+
+    def reach(self, name, share=1.0):
+        """Fit a structure and what it grows from, each noted as an attempt."""
+        done = [t for t in self.tried if t.structure == name]
+        if done and name in self.fitted:
+            self.chosen, self.stop = name, done[-1].stop
+            return None
+        waiting = self.resumed(name)
+        began = time.process_time()
+        self.steps = []
+        if waiting is not None:
+            return self._finish(name, polished(waiting, self.material, seconds=share * self.left,
+                                               on_step=self.on_step(name)), began)
+        return self._finish(name, fit_structure(name, self.fitted, self.material, self.rng, seconds=share * self.left,
+                                                say=self.say, on_step=self.on_step(name)), began)
+
+    def descend(self, name, block):
+        began = time.process_time()
+        self.say("descending from the block given")
+        self._finish(name, levenberg_marquardt(block, self.material.train, self.material.hold, iterations=100,
+                                               tolerance=1e-4, patience=8, seconds=self.left,
+                                               emphasis=self.material.emphasis, balanced=len(self.material.train) > 1,
+                                               on_step=self.on_step(name)), began)
+
+    def polish(self, name):
+        """More steps on all training audio, if the structure grew on a part of it and time is left."""
+        if self.left < 1.0 or name not in self.fitted:
+            return
+        began = time.process_time()
+        self.say(f"{name}: all recordings")
+        before = weighted_esr(self.fitted[name], self.material.hold)
+        descent = polished(self.fitted[name], self.material, seconds=self.left, on_step=self.on_step(name))
+        if descent.held_out <= before:
+            self._finish(name, descent, began)
+
+    def finish(self):
+        """Last steps on all audio; the held-out error keeps the value from before them."""
+        block = self.fitted[self.chosen]
+        self.held = esr(block, self.material.hold)
+        self.say(f"{self.chosen}: last steps, held-out audio included")
+        try:
+            self.last = finished(block, self.material, seconds=max(self.left, 0.1 * self.seconds)).block
+        except KeyboardInterrupt:
+            self.interrupted()
+
+    def climb(self, margin, ladder=None):
+        """Try structures from simple to rich and choose the one with fewest numbers whose error is within the margin."""
+        for name in ladder or LADDER:
+            if self.left <= 1.0:
+                break
+            try:
+                self.reach(name, SHARES.get(name, 0.25))
+            except FitError as error:
+                _log.info("%s left out: %s", name, error)
+                self.tried.append(Attempt(name, 0, float("inf"), 0.0, f"left out: {error}"))
+            if self.tried[-1].held_out < CLEAN:
+                break
+        usable = [t for t in self.tried if t.structure in self.fitted and np.isfinite(t.held_out)]
+        if not usable:
+            raise FitError("no structure could be fitted", mend="; ".join(t.stop for t in self.tried[-2:]))
+        best = min(t.held_out for t in usable)
+        choice = min((t for t in usable if t.held_out <= margin * best), key=lambda t: (t.numbers, t.held_out))
+        self.chosen = choice.structure
+        self.polish(choice.structure)
+        self.chosen = choice.structure
+
+    def interrupted(self):
+        if self.current is not None:
+            self.fitted[self.current[0]] = self.current[1]
+            self.chosen = self.current[0]
+        elif self.fitted:
+            self.chosen = min(self.fitted, key=lambda n: weighted_esr(self.fitted[n], self.material.hold))
+        else:
+            raise KeyboardInterrupt
+        self.stop = "interrupted: the best block so far was kept"
+        self.history = tuple(self.steps)
+        self.save(force=True)
+
+
+def _digest(material, asked) -> str:
+    total = hashlib.sha256(asked.encode())
+    for r in material.train + material.hold:
+        total.update(r.x.tobytes() + r.y.tobytes() + repr(sorted(r.positions.items())).encode())
+    total.update(repr((material.sample_rate, material.middle, material.controls)).encode())
+    return total.hexdigest()[:24]
