@@ -231,7 +231,7 @@ class NodalProcessor:
         """
         x = check_samples(samples)
         self._update()
-        u = self._drive(x)
+        u = self.drive(x, self._time)
         y = np.empty((len(self.circuit.outputs), len(x)))
         tally = transient.tally()
         done = self._move(u, y, tally)
@@ -269,7 +269,13 @@ class NodalProcessor:
         finite = np.isfinite(y[:, start:n]).all(axis=0)
         return n if finite.all() else start + int(np.argmin(finite))
 
-    def _drive(self, x: np.ndarray) -> np.ndarray:
+    @property
+    def time(self) -> int:
+        """Samples since time zero; negative while a filter in front fills."""
+        return self._time
+
+    def drive(self, x: np.ndarray, time: int) -> np.ndarray:
+        """The audio from sample ``time`` on, and beside it what else moves in the circuit, shape (n_samples, n_moving)."""
         if len(self._model.moving) == 1 and self._model.moving[0].kind == "audio":
             return x[:, None]
         u = np.empty((len(x), len(self._model.moving)))
@@ -279,7 +285,7 @@ class NodalProcessor:
                 u[:, k] = x
                 continue
             # sample n is time n / rate, as in a recording; before time zero a source stands where it starts
-            times = np.maximum(self._time + np.arange(len(x)), 0) / self._rate if times is None else times
+            times = np.maximum(time + np.arange(len(x)), 0) / self._rate if times is None else times
             u[:, k] = times if moving.kind == "time" else moving.waveform.at(times)
         return u
 
