@@ -69,7 +69,15 @@ class Scaled:
 
     def process(self, samples: np.ndarray) -> np.ndarray:
         """Continue from the state."""
-        return self.inner.process(check_samples(samples) * self.volts) / self.volts
+        return self.lowered(self.inner.process(self.raised(samples)))
+
+    def raised(self, samples: np.ndarray) -> np.ndarray:
+        """The first half of `process`: what the circuit is to play, volts."""
+        return check_samples(samples) * self.volts
+
+    def lowered(self, heard: np.ndarray) -> np.ndarray:
+        """The second half of `process`: the circuit's output as full scale."""
+        return heard / self.volts
 
     def turn(self, **positions: float) -> None:
         """Set controls."""

@@ -179,15 +179,23 @@ class Oversampled:
 
     def process(self, samples: np.ndarray) -> np.ndarray:
         """Play at the outer rate; the output is ``latency`` samples late."""
+        return self.lowered(self.inner.process(self.raised(samples)))
+
+    def raised(self, samples: np.ndarray) -> np.ndarray:
+        """The first half of `process`: what the inner processor is to play."""
         x = check_samples(samples)
         fast = np.empty(len(x) * self.factor)
         interpolate(self._taps, self._up, x, fast)
-        heard = np.atleast_2d(self.inner.process(fast))
+        return fast
+
+    def lowered(self, heard: np.ndarray) -> np.ndarray:
+        """The second half of `process`: what is heard of the inner processor's output."""
+        heard = np.atleast_2d(heard)
         if self._fresh and heard.shape[1]:
             # before the first sample the inner output stood at its first value (a resting voltage), not at zero
             self._down[:] = heard[:, :1]
             self._fresh = False
-        out = np.empty((len(heard), len(x)))
+        out = np.empty((len(heard), heard.shape[1] // self.factor))
         sums = np.empty(self.factor)
         for channel in range(len(heard)):
             decimate(self._taps, self._down[channel], np.ascontiguousarray(heard[channel]), out[channel], sums)

@@ -17,11 +17,11 @@ from circuits.elements import Resistor, VoltageSource
 from circuits.kernels import store
 from circuits.kernels.lanes import host_lanes
 from circuits.nodal import lanes_emitted, transient
-from circuits.nodal.account import counted, demand
+from circuits.nodal.emitted_algebra import UNROLL_PORTS
 from circuits.nodal.equations import assemble
 from circuits.nodal.model import DkModel, discretise
 from circuits.nodal.processor import NodalProcessor
-from circuits.processor import Run
+from circuits.processor import check_samples
 
 PREFIX = "lanes"
 CHUNK = 4096  # samples laid out as vectors at a time
@@ -85,92 +85,116 @@ def lane_kernel(model: DkModel, count: int | None = None):
     return module.run
 
 
-class Abreast:
-    """Processors of one structure, from the states that they are in.
+def can_play(processor) -> bool:
+    """True for a circuit that has something to solve: a linear one is quicker alone."""
+    return isinstance(processor, NodalProcessor) and processor.model.n_ports > 0 and not processor.gliding
+
+
+def process_lanes(processors: Sequence[NodalProcessor], signals: Sequence[np.ndarray], count: int | None = None) -> list[np.ndarray]:
+    """What ``process`` gives for each processor and its signal, all in one vector; their states and runs go on as if each had played alone.
 
     Parameters
     ----------
     processors : sequence of NodalProcessor
-        At most as many as there are lanes, with equal `lane_path`. They give positions, states and tolerance; what is played here does not
-        change them.
+        At most as many as there are lanes, with equal `lane_path` and tolerance.
+    signals : sequence of ndarray, shape (n_samples,), volts
+        All of one length.
     count : int, optional
         Lanes; by default what suits the host.
+
+    Returns
+    -------
+    list of ndarray, shape (n_samples,) or (n_outputs, n_samples)
+
+    Raises
+    ------
+    ConvergenceError
+        If a number is not finite, or if a sample did not converge and its processor is strict.
     """
+    count = count or host_lanes()
+    models = [one.model for one in processors]
+    group = _Group(processors, models, lane_kernel(models[0], count), count)
+    n = len(signals[0])
+    out = np.empty((len(signals), len(processors[0].outputs), n))
+    for start in range(0, n, CHUNK):
+        group.play([check_samples(x[start:start + CHUNK]) for x in signals], out[:, :, start:start + CHUNK])
+    group.put_back()
+    return [one[0] if len(one) == 1 else one for one in out]
 
-    def __init__(self, processors: Sequence[NodalProcessor], count: int | None = None):
-        self._count = count or host_lanes()
-        self._processors = tuple(processors)
-        models = [one.model for one in processors]
-        self._kernel = lane_kernel(models[0], self._count)
-        padded = [*models, *[models[-1]] * (self._count - len(models))]
-        self._models = models
-        self._numbers = _numbers(padded)
-        motions = [transient.Motion(**{name: values for name, values in one.state.items() if name != "time"}) for one in processors]
-        self._motion = _motion([*motions, *[motions[-1]] * (self._count - len(motions))], models[0])
-        self._spare = transient.scratch(models[0])
-        self._time = [one.time for one in processors]
-        self.runs = [Run() for _ in processors]
 
-    def process(self, signals: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """Play one block: a signal for each processor, all of one length, volts; what each gives, (n_outputs, n_samples).
+class _Group:
+    """One call: numbers and motions laid out in lanes; spare lanes repeat the last processor."""
 
-        Raises
-        ------
-        ConvergenceError
-            If a number is not finite, or if a sample did not converge and its processor is strict.
-        """
-        n = len(signals[0])
-        out = np.empty((len(signals), len(self._processors[0].outputs), n))
-        for start in range(0, n, CHUNK):
-            self._chunk([x[start:start + CHUNK] for x in signals], out[:, :, start:start + CHUNK])
-        return list(out)
+    def __init__(self, processors: Sequence[NodalProcessor], models: list[DkModel], kernel, count: int):
+        self._processors, self._models, self._kernel, self._count = processors, models, kernel, count
+        self._of = [min(lane, len(processors) - 1) for lane in range(count)]
+        self._numbers = _numbers([models[k] for k in self._of])
+        motions = [one.motion for one in processors]
+        self._motion = _motion([motions[k] for k in self._of], models[0])
+        self._scratch = transient.scratch(models[0])
 
-    def _chunk(self, signals: list[np.ndarray], out: np.ndarray) -> None:
+    def play(self, signals: list[np.ndarray], out: np.ndarray) -> None:
+        """Signals into out, shape (n_processors, n_outputs, n_samples)."""
         n = len(signals[0])
         y = np.empty((out.shape[1], n, self._count))
         u = np.empty((n, len(self._models[0].moving), self._count))
-        for lane in range(self._count):
-            k = min(lane, len(signals) - 1)
-            u[:, :, lane] = self._processors[k].drive(signals[k], self._time[k])
-        told, tallies = _tally(self._count), [transient.tally() for _ in signals]
+        for lane, k in enumerate(self._of):
+            u[:, :, lane] = self._processors[k].drive(signals[k])
+        told, tallies = _tally(self._count), [transient.tally() for _ in range(self._count)]
         tolerance = self._processors[0].tolerance
         at = 0
         while at < n:
-            stopped = self._kernel(self._numbers, self._motion, u, y, at, n, tolerance, told)
-            if stopped < n or told.failed.any():
-                for lane in np.flatnonzero(told.failed[0]):
-                    self._guarded(int(lane), u, y, stopped, tallies)
-                told.failed[:] = 0.0
-                stopped += 1
-            at = stopped
+            at = self._kernel(self._numbers, self._motion, u, y, at, n, tolerance, told)
+            failed = np.flatnonzero(told.failed[0])
+            for lane in failed:
+                self._guarded(int(lane), u, y, at, tallies[lane])
+            at += 1 if len(failed) else 0
         out[:] = y.transpose(2, 0, 1)[:len(signals)]
         all_finite = np.isfinite(out.sum())
-        for lane, (one, tally) in enumerate(zip(self._processors, tallies)):
+        for lane, one in enumerate(self._processors):
+            tally = tallies[lane]
             tally.counts[0] += int(told.iterations[0, lane])
             tally.counts[1] = max(tally.counts[1], int(told.worst[0, lane]))
             tally.residual[0] = max(tally.residual[0], told.residual[0, lane])
-            start, self._time[lane] = self._time[lane], self._time[lane] + n
-            self.runs[lane] = counted(self.runs[lane], tally, start, n, one.sample_rate)
-            finite = np.ones(1) if all_finite else np.isfinite(out[lane]).all(axis=0)
-            demand(self.runs[lane], None if finite.all() else start + int(np.argmin(finite)), one.sample_rate, one.strict)
+            finite = np.ones(1, dtype=bool) if all_finite else np.isfinite(out[lane]).all(axis=0)
+            one.played(n, n if finite.all() else int(np.argmin(finite)), tally)
 
-    def _guarded(self, lane: int, u: np.ndarray, y: np.ndarray, n: int, tallies: list[transient.Tally]) -> None:
-        """Play one sample of one lane with the guarded solver."""
-        m = self._motion
-        model = self._models[min(lane, len(self._models) - 1)]
-        motion = transient.motion(model)
-        motion.h[:], motion.charge[:] = m.kept_h[:len(motion.h), lane], m.kept_charge[:len(motion.charge), lane]
-        motion.q[:], motion.p[:] = m.q[:len(motion.q), lane], m.p[:len(motion.p), lane]
-        out = np.ascontiguousarray(y[:, :, lane][:, n:n + 1])
-        tally = tallies[lane] if lane < len(tallies) else transient.tally()
-        before = int(tally.counts[2])
-        transient.run(model.arrays, motion, self._spare, np.ascontiguousarray(u[n:n + 1, :, lane]), out, 0, 1, self._processors[0].tolerance, tally)
-        if tally.counts[2] > before and before < len(tally.bad):
-            tally.bad[before] = n
+    def _guarded(self, lane: int, u: np.ndarray, y: np.ndarray, n: int, tally: transient.Tally) -> None:
+        """Play one sample of one lane with the guarded solver, from what it was before."""
+        model, m = self._models[self._of[lane]], self._motion
+        alone = transient.motion(model)
+        for name, rows in (("h", m.kept_h), ("charge", m.kept_charge), ("q", m.q), ("p", m.p)):
+            getattr(alone, name)[:] = rows[:len(getattr(alone, name)), lane]
+        out = np.empty((len(y), 1))
+        own = transient.tally()
+        transient.run(model.arrays, alone, self._scratch, np.ascontiguousarray(u[n:n + 1, :, lane]), out, 0, 1, self._processors[0].tolerance, own)
+        if own.counts[2] and tally.counts[2] < len(tally.bad):
+            tally.bad[tally.counts[2]] = n
+        tally.counts[0] += own.counts[0]
+        tally.counts[1] = max(tally.counts[1], own.counts[1])
+        tally.counts[2] += own.counts[2]
+        tally.residual[0] = max(tally.residual[0], own.residual[0])
         y[:, n, lane] = out[:, 0]
-        m.h[:len(motion.h), lane], m.charge[:len(motion.charge), lane] = motion.h, motion.charge
-        m.q[:len(motion.q), lane], m.p[:len(motion.p), lane] = motion.q, motion.p
+        for name in ("h", "charge", "q", "p"):
+            getattr(m, name)[:len(getattr(alone, name)), lane] = getattr(alone, name)
         m.ready[:, lane] = 0.0
+
+    def put_back(self) -> None:
+        """Each lane's motion to its processor."""
+        for lane, one in enumerate(self._processors):
+            alone = one.motion
+            for name in ("h", "charge", "q", "p"):
+                getattr(alone, name)[:] = getattr(self._motion, name)[:len(getattr(alone, name)), lane]
+            at = 0
+            for b, size in enumerate(self._models[0].block_sizes):
+                alone.ready[b] = _mark(size) if self._motion.ready[b, lane] else 0
+                alone.M[b, :size, :size] = self._motion.M[at:at + size * size, lane].reshape(size, size)
+                at += size * size
+
+
+def _mark(size: int) -> int:
+    """What `Motion.ready` says of a block's factors: unrolled, those of an emitted kernel; in loops, those of lanes."""
+    return 2 if size <= UNROLL_PORTS else 3
 
 
 def _stacked(parts: list[np.ndarray]) -> np.ndarray:
@@ -188,10 +212,10 @@ def _numbers(models: list[DkModel]) -> LaneModel:
 
 def _motion(motions: list[transient.Motion], model: DkModel) -> LaneMotion:
     sizes = model.block_sizes
-    count, blocks = len(motions), max(1, len(sizes))
     h, charge, q, p = (_stacked([getattr(one, name) for one in motions]) for name in ("h", "charge", "q", "p"))
-    return LaneMotion(h, charge, q, p, np.zeros((max(1, sum(n * n for n in sizes)), count)), np.zeros((blocks, count)),
-                      np.zeros((max(sizes, default=1), count)), np.zeros_like(h), np.zeros_like(charge))
+    M = _stacked([np.concatenate([one.M[b, :n, :n].ravel() for b, n in enumerate(sizes)] or [np.zeros(0)]) for one in motions])
+    ready = _stacked([np.array([float(one.ready[b] == _mark(n)) for b, n in enumerate(sizes)]) for one in motions])
+    return LaneMotion(h, charge, q, p, M, ready, np.zeros((max(sizes, default=1), len(motions))), np.zeros_like(h), np.zeros_like(charge))
 
 
 def _tally(count: int) -> LaneTally:

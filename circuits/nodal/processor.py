@@ -231,14 +231,18 @@ class NodalProcessor:
         """
         x = check_samples(samples)
         self._update()
-        u = self.drive(x, self._time)
+        u = self.drive(x)
         y = np.empty((len(self.circuit.outputs), len(x)))
         tally = transient.tally()
         done = self._move(u, y, tally)
-        start, self._time = self._time, self._time + len(x)
-        self._run = counted(self._run, tally, start, len(x), self._rate)
-        demand(self._run, start + done if done < len(x) else None, self._rate, self.strict)
+        self.played(len(x), done, tally)
         return y[0] if len(y) == 1 else y
+
+    def played(self, count: int, done: int, tally: transient.Tally) -> None:
+        """Account for ``count`` samples; raises as `process` if a number was not finite at ``done``, or if the processor is strict."""
+        start, self._time = self._time, self._time + count
+        self._run = counted(self._run, tally, start, count, self._rate)
+        demand(self._run, start + done if done < count else None, self._rate, self.strict)
 
     def _move(self, u: np.ndarray, y: np.ndarray, tally: transient.Tally) -> int:
         """Play u into y while a glide lasts, then the rest; returns where it stopped."""
@@ -270,12 +274,19 @@ class NodalProcessor:
         return n if finite.all() else start + int(np.argmin(finite))
 
     @property
-    def time(self) -> int:
-        """Samples since time zero; negative while a filter in front fills."""
-        return self._time
+    def motion(self) -> transient.Motion:
+        """The arrays that the next sample changes, those of the present model; not a copy."""
+        self._update()
+        return self._motion
 
-    def drive(self, x: np.ndarray, time: int) -> np.ndarray:
-        """The audio from sample ``time`` on, and beside it what else moves in the circuit, shape (n_samples, n_moving)."""
+    @property
+    def gliding(self) -> bool:
+        """True while a turned control is on its way."""
+        self._update()
+        return self._glide is not None
+
+    def drive(self, x: np.ndarray) -> np.ndarray:
+        """The audio from now on, and beside it what else moves in the circuit, shape (n_samples, n_moving)."""
         if len(self._model.moving) == 1 and self._model.moving[0].kind == "audio":
             return x[:, None]
         u = np.empty((len(x), len(self._model.moving)))
@@ -285,7 +296,7 @@ class NodalProcessor:
                 u[:, k] = x
                 continue
             # sample n is time n / rate, as in a recording; before time zero a source stands where it starts
-            times = np.maximum(time + np.arange(len(x)), 0) / self._rate if times is None else times
+            times = np.maximum(self._time + np.arange(len(x)), 0) / self._rate if times is None else times
             u[:, k] = times if moving.kind == "time" else moving.waveform.at(times)
         return u
 
