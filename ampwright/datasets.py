@@ -5,7 +5,6 @@ The model is opened anew in every worker process, by its path; the workers are j
 
 from __future__ import annotations
 
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Mapping, Sequence
@@ -15,8 +14,11 @@ import numpy as np
 from ampwright.models import adjusted, load, locate, player
 from ampwright.scaled import Scaled
 from ampwright.simulation import Progress, recording
+from ampwright.workers import workers
+from circuits.batch import lanes_pay
 from circuits.circuit import Circuit
 from circuits.errors import CircuitError, Place, SignalError
+from circuits.kernels.lanes import host_lanes
 from circuits.processor import Processor
 from validation.audio import resample
 from validation.dataset import Dataset, digest_of, divide, plan_dataset, render_dataset
@@ -119,16 +121,7 @@ def dataset(model: str | Path, dry: str | Path, folder: str | Path, *, n: int = 
              "sampling": "table" if table is not None else sampling, "seed": seed, "shares": list(shares), "stretch": stretch, "guard": guard}
     parts = divide(len(samples), sample_rate, rng, shares=shares, stretch=stretch, guard=guard)
     plan = plan_dataset(folder, samples, sample_rate, chosen, positions, rng=rng, held=held, parts=parts, suffix=suffix, facts=facts)
-    with ExitStack() as stack:
-        if backend == "dask":
-            stack.enter_context(_cluster(scheduler))
-        return render_dataset(plan, rig, backend=backend, n_jobs=n_jobs, progress=progress)
-
-
-def _cluster(scheduler: str | None):
-    """A client of a dask cluster; without an address, threads of this process."""
-    try:
-        from dask.distributed import Client
-    except ImportError:
-        raise CircuitError("dask is not installed", mend="Install it with: pip install 'ampwright[cluster]'") from None
-    return Client(scheduler) if scheduler else Client(processes=False, dashboard_address=None)
+    lanes = isinstance(opened, Circuit) and engine == "nodal" and lanes_pay([adjusted(opened, one) for one in (positions[0], positions[-1])], len(positions),
+                                                                            sample_rate * oversample, len(samples) * oversample)
+    with workers(backend, n_jobs, scheduler):
+        return render_dataset(plan, rig, backend=backend, n_jobs=n_jobs, size=host_lanes() if lanes else 1, progress=progress)

@@ -18,6 +18,7 @@ import numpy as np
 
 from ampwright.automation import Automation
 from ampwright.models import adjusted, load, locate, player
+from circuits.batch import Together
 from circuits.circuit import GROUND, Circuit
 from circuits.errors import CircuitError, ConvergenceError, RateError, SignalError
 from circuits.nodal import compiled
@@ -135,6 +136,35 @@ def simulate(model: str | Path | Circuit | Processor, samples, sample_rate: floa
     >>> result.samples.shape, round(float(result.samples[2400]), 3), result.run.converged
     ((4800,), 1.0, True)
     """
+    return simulate_together(model, samples, [controls or {}], sample_rate, engine=engine, oversample=oversample, probes=probes, strict=strict,
+                             full_scale=full_scale, level=level, tail=tail, rate_strict=rate_strict, settings=settings, automation=automation, ahead=ahead,
+                             progress=progress)[0]
+
+
+def simulate_together(model: str | Path | Circuit | Processor, samples, variants: Sequence[Mapping[str, float | str]], sample_rate: float | None = None, *,
+                      engine: str = "nodal", oversample: int = 1, probes: Sequence[str] = (), strict: bool = False, full_scale: bool = False,
+                      level: float | None = None, tail: float = 0.0, rate_strict: bool = False, settings: Mapping[str, object] | None = None,
+                      automation: Sequence[Sequence] = (), ahead: bool = True, lanes: bool = False,
+                      progress: Progress | None = None) -> list[Result]:
+    """What `simulate` does, for several variants of a circuit in this process; of a Processor there is one variant only.
+
+    Parameters
+    ----------
+    variants : sequence of mapping
+        For each, what `simulate` takes as ``controls``.
+    lanes : bool
+        Let variants share vector lanes, as `circuits.batch.Together` tells.
+
+    Returns
+    -------
+    list of Result
+        In the order of the variants; the seconds are shared out evenly.
+
+    Examples
+    --------
+    >>> [result.samples.shape for result in simulate_together("rc_lowpass", np.ones(48), [{}, {}], 48000.0)]
+    [(48,), (48,)]
+    """
     tell = progress or (lambda done, text: None)
     notes: list[str] = []
     heard, sample_rate = _recording(samples, sample_rate, notes)
@@ -147,45 +177,54 @@ def simulate(model: str | Path | Circuit | Processor, samples, sample_rate: floa
         if strict and locate(model).kind == "netlist":
             how["strict"] = True
         model = load(model, sample_rate=sample_rate, **how)
-    model = adjusted(model, controls or {})
+    models = [adjusted(model, controls) for controls in variants]
     volts = 1.0
     names: tuple[str, ...] = ("out",)
     if isinstance(model, Circuit):
         notes += model.notes
         volts = (level or model.level) if full_scale or level is not None else 1.0
-        model = with_probes(model, probes)
-        names = model.outputs
+        models = [with_probes(one, probes) for one in models]
+        names = models[0].outputs
     elif probes:
         raise CircuitError("this model has no nodes to probe", mend="Leave out --probe: it works for netlists.")
 
     begun = perf_counter()
     tell(0.0, "preparing")
-    processor = player(model, sample_rate, engine=engine, oversample=oversample, strict=strict, rate_strict=rate_strict)
-    processor.process(np.zeros(0))  # what is compiled, is compiled now
-    start_up = perf_counter() - begun
+    processors = [player(one, sample_rate, engine=engine, oversample=oversample, strict=strict, rate_strict=rate_strict) for one in models]
+    for processor in processors:
+        processor.process(np.zeros(0))  # what is compiled, is compiled now
+    start_up = (perf_counter() - begun) / len(models)
     if not isinstance(model, Circuit) and model.sample_rate != sample_rate:
         notes.append(f"resampled from {sample_rate:g} Hz to the model's {model.sample_rate:g} Hz and back")
     channels = np.atleast_2d(heard)
-    at_rest = {name: control.position for name, control in processor.controls.items()}
-    followed = Automation(processor, automation)
-    silence = np.zeros(int(round(tail * sample_rate)) + processor.latency)
+    at_rest = [{name: control.position for name, control in processor.controls.items()} for processor in processors]
+    followed = [Automation(processor, automation) for processor in processors]
+    late = processors[0].latency
+    silence = np.zeros(int(round(tail * sample_rate)) + late)
     played, runs, seconds = [], [], 0.0
+    play = Together(processors).process if lanes else lambda signals: [one.process(x) for one, x in zip(processors, signals)]
     for number, channel in enumerate(channels):
         if number:
-            processor.turn(**at_rest)
-            processor.reset()
+            for processor, positions in zip(processors, at_rest):
+                processor.turn(**positions)
+                processor.reset()
         signal = np.concatenate([channel * volts, silence])
         begun = perf_counter()
-        out = _play(processor, signal, followed, lambda done: tell((number + done) / len(channels), "playing"))[:, processor.latency:]
-        seconds += perf_counter() - begun
-        runs.append(processor.run)
-        played.append(out / volts)
-    stack = np.stack(played)  # (n_channels, n_outputs, n_samples)
-    shaped = [stack[0, k] if heard.ndim == 1 else np.ascontiguousarray(stack[:, k]) for k in range(stack.shape[1])]
-    heard_at = dict(zip(names, shaped))
-    compiling = ahead and seconds > LONG and _compile_ahead(processor)
+        outs = _play(play, signal, followed, sample_rate, lambda done: tell((number + done) / len(channels), "playing"))
+        seconds += (perf_counter() - begun) / len(models)
+        runs.append([processor.run for processor in processors])
+        played.append([out[:, late:] / volts for out in outs])
+    compiling = ahead and seconds > LONG and _compile_ahead(processors[0])
     tell(1.0, "done")
-    return Result(shaped[0], sample_rate, joined(runs), {name: heard_at[name] for name in dict.fromkeys([*names[1:], *map(probe_name, probes)])}, processor.latency, start_up, seconds, tuple(notes), compiling)
+    results = []
+    for k in range(len(models)):
+        stack = np.stack([outs[k] for outs in played])  # (n_channels, n_outputs, n_samples)
+        shaped = [stack[0, n] if heard.ndim == 1 else np.ascontiguousarray(stack[:, n]) for n in range(stack.shape[1])]
+        heard_at = dict(zip(names, shaped))
+        wanted = dict.fromkeys([*names[1:], *map(probe_name, probes)])
+        results.append(Result(shaped[0], sample_rate, joined([told[k] for told in runs]), {name: heard_at[name] for name in wanted}, late, start_up,
+                              seconds, tuple(notes), compiling))
+    return results
 
 
 def recording(name: str | Path) -> Audio:
@@ -265,24 +304,26 @@ def _compile_ahead(processor: Processor) -> bool:
     return True
 
 
-def _play(processor: Processor, signal: np.ndarray, automation: Automation, tell: Callable[[float], None]) -> np.ndarray:
-    """All samples in blocks, controls turned between them; (n_outputs, n_samples)."""
+def _play(play: Callable, signal: np.ndarray, automations: Sequence[Automation], sample_rate: float, tell: Callable[[float], None]) -> list[np.ndarray]:
+    """All samples in blocks through all processors, controls turned between them; (n_outputs, n_samples) of each."""
     parts = []
-    edges = automation.edges(len(signal))
+    edges = automations[0].edges(len(signal))
     told = 0
     for begin, end in zip(edges[:-1], edges[1:]):
-        automation.turn(begin, end)
+        for automation in automations:
+            automation.turn(begin, end)
         for start in range(begin, end, BLOCK):
             stop = min(start + BLOCK, end)
-            out = np.atleast_2d(processor.process(signal[start:stop]))
-            if not np.isfinite(out).all():
-                time = (start + int(np.argmin(np.isfinite(out).all(axis=0)))) / processor.sample_rate
-                raise ConvergenceError(f"a number is not finite at {time:.6f} s", time=time, mend="Lower the input level.")
-            parts.append(out)
+            outs = [np.atleast_2d(out) for out in play([signal[start:stop]] * len(automations))]
+            for out in outs:
+                if not np.isfinite(out).all():
+                    time = (start + int(np.argmin(np.isfinite(out).all(axis=0)))) / sample_rate
+                    raise ConvergenceError(f"a number is not finite at {time:.6f} s", time=time, mend="Lower the input level.")
+            parts.append(outs)
             if stop >= told + BLOCK or stop == len(signal):
                 told = stop
                 tell(stop / len(signal))
-    return np.concatenate(parts, axis=1)
+    return [np.concatenate([outs[k] for outs in parts], axis=1) for k in range(len(automations))]
 
 
 def joined(runs: Sequence[Run]) -> Run:

@@ -1,19 +1,24 @@
-"""One recording through many variants of a model: other control positions, other values of parameters, on all cores."""
+"""One recording through many variants of a model: other control positions, other values of parameters, in vector lanes and on all cores."""
 
 from __future__ import annotations
 
 import re
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Mapping, NamedTuple, Sequence
 
+import numpy as np
 from joblib import Parallel, delayed
 
 from ampwright.models import adjusted, load
-from ampwright.simulation import Progress, Result, simulate
+from ampwright.simulation import Progress, Result, recording, simulate_together
 from ampwright.tables import number, rows
+from ampwright.workers import workers
+from circuits.batch import in_groups, lanes_pay
 from circuits.circuit import Circuit
 from circuits.errors import CircuitError, Place, SignalError
 from circuits.processor import Processor
+from circuits.rate import FACTORS
 
 EXAMPLE = "a heading of names such as drive,tone and a line of numbers for each variant"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_]{0,63}\Z")
@@ -28,7 +33,8 @@ class Row(NamedTuple):
 
 
 def simulate_many(model: str | Path | Circuit | Processor, samples, variants: Sequence[Mapping[str, float | str] | Row], sample_rate: float | None = None, *,
-                  n_jobs: int = -1, settings: Mapping[str, object] | None = None, progress: Progress | None = None, **options) -> list[Result]:
+                  n_jobs: int = -1, backend: str | None = None, scheduler: str | None = None, settings: Mapping[str, object] | None = None,
+                  progress: Progress | None = None, **options) -> list[Result]:
     """Play a recording through many variants of a model.
 
     Parameters
@@ -38,7 +44,11 @@ def simulate_many(model: str | Path | Circuit | Processor, samples, variants: Se
     variants : sequence of mapping, or of rows that `variants_of` read
         For each, positions of controls and values of other top-level parameters.
     n_jobs : int
-        How many at once; -1 is all cores. joblib's `parallel_config` chooses another backend, Dask's for instance.
+        How many at once; -1 is all cores.
+    backend : {"loky", "threading", "dask"}, optional
+        Processes, threads, or a cluster; by default what joblib's `parallel_config` says, which is processes.
+    scheduler : str, optional
+        Address of a running dask cluster; without it dask works in threads of this process.
     settings : mapping, optional
         Handed to `load` if ``model`` is a path or a name.
     progress : callable, optional
@@ -70,12 +80,30 @@ def simulate_many(model: str | Path | Circuit | Processor, samples, variants: Se
     tell = progress or (lambda done, text: None)
     if isinstance(samples, (str, Path)) and Path(samples).exists():
         samples = Path(samples).absolute()  # a worker that served an earlier call stands in another folder
-    work = (delayed(simulate)(loaded, samples, sample_rate, controls=values, **{"ahead": False, **options}) for values in wanted)
-    results = []
-    for result in Parallel(n_jobs=min(n_jobs, len(variants)) if n_jobs > 0 else n_jobs, return_as="generator")(work):
-        results.append(result)
-        tell(len(results) / len(variants), f"{len(results)} of {len(variants)} variants")
+    lanes = _lanes(loaded, wanted, samples, sample_rate, options)
+    groups = in_groups(len(wanted), lanes)
+    work = (delayed(simulate_together)(loaded, samples, [wanted[k] for k in some], sample_rate, lanes=lanes, **{"ahead": False, **options}) for some in groups)
+    results: list[Result] = []
+    with workers(backend, n_jobs, scheduler) if backend else nullcontext():
+        for some in Parallel(n_jobs=min(n_jobs, len(groups)) if n_jobs > 0 else n_jobs, return_as="generator")(work):
+            results += some
+            tell(len(results) / len(variants), f"{len(results)} of {len(variants)} variants")
     return results
+
+
+def _lanes(loaded: Circuit | Processor, wanted: Sequence[Mapping[str, float | str]], samples, sample_rate: float | None, options: Mapping[str, object]) -> bool:
+    """True if the variants are to share vector lanes, whose kernel is then ready: circuits, controls that stay where they are, and enough work."""
+    if not isinstance(loaded, Circuit) or options.get("engine", "nodal") != "nodal" or options.get("automation"):
+        return False
+    if isinstance(samples, (str, Path)):
+        audio = recording(samples)
+        rate, size = sample_rate or audio.sample_rate, audio.samples.size * (sample_rate or audio.sample_rate) / audio.sample_rate
+    elif sample_rate is None:
+        return False  # refused in a moment
+    else:
+        rate, size = sample_rate, np.size(samples)
+    factor = int(options.get("oversample", 1))
+    return factor in FACTORS and lanes_pay([adjusted(loaded, one) for one in (wanted[0], wanted[-1])], len(wanted), rate * factor, int(size * factor))
 
 
 def _row(circuit: Circuit | Processor, variant: Mapping[str, float | str] | Row) -> Mapping[str, float | str]:

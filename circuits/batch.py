@@ -1,7 +1,7 @@
-"""Many variants of one circuit on all cores: control positions, tolerances or inputs, in any order, each from rest.
+"""Many variants of one circuit: control positions, tolerances or inputs, side by side in vector lanes and on all cores, each from rest.
 
-The work goes through joblib, so that a cluster serves as well as this machine: inside ``joblib.parallel_config(backend="dask")``
-nothing here changes.
+The work goes through joblib in groups of as many variants as a vector has lanes, so that a cluster serves as well as this machine: inside
+``joblib.parallel_config(backend="dask")`` nothing here changes.
 """
 
 from __future__ import annotations
@@ -13,11 +13,17 @@ import joblib
 import numpy as np
 
 from circuits.circuit import Circuit
+from circuits.kernels import store
+from circuits.kernels.lanes import host_lanes
+from circuits.nodal.lanes import LaneKernel, can_play, lane_kernel, lane_path, process_lanes
 from circuits.nodal.processor import NodalProcessor
-from circuits.processor import Run, check_samples
+from circuits.processor import Processor, Run, check_samples
 from circuits.rate import oversampled
 
 Progress = Callable[[float, str], None]
+BLOCK = 8192  # samples between two looks at the structure
+FEWEST = 4  # variants: fewer are as quick one by one
+WORTH = 2e7  # steps of all variants together times ports: from here on the lanes repay their compiling
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -27,6 +33,109 @@ class Variant:
     values: Mapping[str, float]
     samples: np.ndarray
     run: Run
+
+
+class Together:
+    """Processors that play side by side: `process` gives what each would give alone, to the solver's tolerance.
+
+    Those of circuits with one structure, oversampled or not, share vector lanes if the kernel for them is compiled; all others play one after the other.
+    Every processor keeps its own state and run.
+
+    Parameters
+    ----------
+    processors : sequence of Processor
+        Of any kind.
+
+    Examples
+    --------
+    >>> from circuits.elements import Resistor, VoltageSource
+    >>> divider = Circuit((VoltageSource("v", ("a", "0")), Resistor("r", ("a", "0"), 1e3)), input="v", outputs=("a",))
+    >>> pair = Together([NodalProcessor(divider, 48000.0), NodalProcessor(divider, 48000.0)])
+    >>> [out.tolist() for out in pair.process([[1.0], [2.0]])]
+    [[1.0], [2.0]]
+    """
+
+    def __init__(self, processors: Sequence[Processor]):
+        self._wrapped = [_unwrapped(one) for one in processors]
+        self._groups: list[tuple[list[int], LaneKernel | None]] = []
+        self._seen: list[object] = []
+
+    def process(self, signals: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Play one block, a signal for each processor; raises what their ``process`` raises."""
+        played = [check_samples(x) for x in signals]
+        for k, (wrappers, _) in enumerate(self._wrapped):
+            for wrapper in wrappers:
+                played[k] = wrapper.raised(played[k])
+        for some, kernel in self._grouped():
+            if kernel is not None and len({len(played[k]) for k in some}) == 1:
+                outs = process_lanes(kernel, [self._wrapped[k][1] for k in some], [played[k] for k in some])
+            else:
+                outs = [self._wrapped[k][1].process(played[k]) for k in some]
+            for k, out in zip(some, outs):
+                played[k] = out
+        for k, (wrappers, _) in enumerate(self._wrapped):
+            for wrapper in reversed(wrappers):
+                played[k] = wrapper.lowered(played[k])
+        return played
+
+    def _grouped(self) -> list[tuple[list[int], LaneKernel | None]]:
+        """Which processors share a vector, and its kernel; found anew when a model has changed."""
+        cores = [one for _, one in self._wrapped]
+        seen = [one.model if isinstance(one, NodalProcessor) else one for one in cores]
+        if len(seen) == len(self._seen) and all(a is b for a, b in zip(seen, self._seen)):
+            return self._groups
+        self._seen, self._groups = seen, []
+        alike: dict[tuple, list[int]] = {}
+        for k, one in enumerate(cores):
+            alike.setdefault((lane_path(one.model), one.tolerance, one.sample_rate, one.rule) if can_play(one) else (k,), []).append(k)
+        for key, some in alike.items():
+            kernel = None
+            if len(key) > 1 and store.is_compiled(key[0]):
+                kernel = lane_kernel(cores[some[0]].model)
+            size = kernel.count if kernel else len(some)
+            self._groups += [(some[at:at + size], kernel) for at in range(0, len(some), size)]
+        return self._groups
+
+
+def _unwrapped(processor: Processor) -> tuple[list, Processor]:
+    """Wrappers that only change what goes in and comes out, from the outside in, and what is inside."""
+    wrappers = []
+    while hasattr(processor, "raised") and hasattr(processor, "lowered"):
+        wrappers.append(processor)
+        processor = processor.inner
+    return wrappers, processor
+
+
+def lanes_pay(circuits: Sequence[Circuit], count: int, sample_rate: float, steps: int) -> bool:
+    """Make lanes ready for variants of a circuit, if they pay: found in the cache, or compiled now for a long batch.
+
+    Parameters
+    ----------
+    circuits : sequence of Circuit
+        Some of the variants, the first and the last for instance: an even pair of diodes has another structure than an odd one, and
+        one of them may be the only nominal one.
+    count : int
+        Number of variants.
+    sample_rate : float
+        Hz, of the solver.
+    steps : int
+        Samples that it will solve for one variant.
+    """
+    if count < FEWEST:
+        return False
+    ready = False
+    for one in circuits:
+        processor = NodalProcessor(one, sample_rate, kernel="table")
+        if can_play(processor) and (steps * count * processor.model.n_ports > WORTH or store.is_compiled(lane_path(processor.model))):
+            lane_kernel(processor.model)
+            ready = True
+    return ready
+
+
+def in_groups(count: int, lanes: bool) -> list[range]:
+    """Indices of variants in groups that one process plays at a time."""
+    size = host_lanes() if lanes else 1
+    return [range(at, min(at + size, count)) for at in range(0, count, size)]
 
 
 def play_many(circuit: Circuit, samples, sample_rate: float, variants: Sequence[Mapping[str, float]], *, oversample: int = 1,
@@ -48,7 +157,7 @@ def play_many(circuit: Circuit, samples, sample_rate: float, variants: Sequence[
     jobs : int
         Processes at a time; -1 is one a core.
     kernel : str
-        As for `NodalProcessor`.
+        As for `NodalProcessor`; with "auto", variants share vector lanes where that is quicker.
     progress : callable, optional
         ``progress(share_done, text)``.
 
@@ -76,11 +185,13 @@ def play_many(circuit: Circuit, samples, sample_rate: float, variants: Sequence[
     inputs = [check_samples(row) for row in given] if given.ndim == 2 else [check_samples(given)] * len(made)
     if len(inputs) != len(made):
         raise ValueError(f"{len(inputs)} inputs for {len(made)} variants")
+    lanes = kernel == "auto" and bool(made) and lanes_pay((made[0], made[-1]), len(made), sample_rate * oversample, given.shape[-1] * oversample)
+    groups = in_groups(len(made), lanes)
     work = joblib.Parallel(n_jobs=jobs, return_as="generator")(
-        joblib.delayed(_play)(one, x, sample_rate, oversample, kernel) for one, x in zip(made, inputs))
-    results = []
-    for values, (rendered, run) in zip(variants, work):
-        results.append(Variant(dict(values), rendered, run))
+        joblib.delayed(_play)([made[k] for k in some], [inputs[k] for k in some], sample_rate, oversample, kernel, lanes) for some in groups)
+    results: list[Variant] = []
+    for some, played in zip(groups, work):
+        results += [Variant(dict(variants[k]), rendered, run) for k, (rendered, run) in zip(some, played)]
         if progress is not None:
             progress(len(results) / len(made), f"{len(results)} of {len(made)} variants")
     return results
@@ -94,8 +205,11 @@ def vary(circuit: Circuit, values: Mapping[str, float]) -> Circuit:
     return turned.with_parameters(**others) if others else turned
 
 
-def _play(circuit: Circuit, x: np.ndarray, sample_rate: float, oversample: int, kernel: str) -> tuple[np.ndarray, Run]:
-    processor = oversampled(lambda rate: NodalProcessor(circuit, rate, kernel=kernel), sample_rate, oversample)
-    late = processor.latency
-    out = processor.process(np.concatenate([x, np.zeros(late)]))
-    return np.ascontiguousarray(out[..., late:]), processor.run
+def _play(circuits: list[Circuit], inputs: list[np.ndarray], sample_rate: float, oversample: int, kernel: str,
+          lanes: bool) -> list[tuple[np.ndarray, Run]]:
+    processors = [oversampled(lambda rate: NodalProcessor(one, rate, kernel="table" if lanes else kernel), sample_rate, oversample) for one in circuits]
+    late = processors[0].latency
+    padded = [np.concatenate([x, np.zeros(late)]) for x in inputs]
+    play = Together(processors).process if lanes else lambda signals: [one.process(x) for one, x in zip(processors, signals)]
+    parts = [play([x[start:start + BLOCK] for x in padded]) for start in range(0, len(padded[0]), BLOCK)]
+    return [(np.ascontiguousarray(np.concatenate([part[k] for part in parts], axis=-1)[..., late:]), one.run) for k, one in enumerate(processors)]

@@ -24,6 +24,7 @@ from typing import Callable, Mapping, Sequence
 import joblib
 import numpy as np
 
+from circuits.batch import Together
 from circuits.controls import Control
 from circuits.errors import AmpwrightError, CircuitError, ConvergenceError, Place, SignalError
 from circuits.processor import Processor
@@ -233,7 +234,8 @@ def _check_same(present: Dataset, wanted: Dataset, dry: np.ndarray) -> None:
                           mend="Name a new folder, or repeat the command with the settings it was made with.")
 
 
-def render_dataset(dataset: Dataset, make: Make, *, backend: str = "loky", n_jobs: int = -1, progress=None) -> Dataset:
+def render_dataset(dataset: Dataset, make: Make, *, backend: str = "loky", n_jobs: int = -1, size: int = 1,
+                   progress=None) -> Dataset:
     """Render what is missing.
 
     Parameters
@@ -246,6 +248,8 @@ def render_dataset(dataset: Dataset, make: Make, *, backend: str = "loky", n_job
         As joblib names them; for dask the caller has connected a client.
     n_jobs : int
         As joblib takes it; -1 is all cores.
+    size : int
+        Renderings that one worker makes at a time, side by side in vector lanes where `circuits.batch.Together` finds them ready; 1: one by one.
     progress : callable, optional
         ``progress(done, text)``.
 
@@ -275,12 +279,17 @@ def render_dataset(dataset: Dataset, make: Make, *, backend: str = "loky", n_job
     written = monotonic()
     folder = dataset.folder.absolute()  # a worker that served an earlier call stands in another folder
     try:
+        groups = [missing[at:at + size] for at in range(0, len(missing), size)]
         with joblib.parallel_config(backend, n_jobs=n_jobs):
-            results = joblib.Parallel(return_as="generator")(
-                joblib.delayed(_render)(make, dict(items[index].positions), dry, folder / items[index].file, dataset.sample_rate) for index in missing)
-            for (digest, bad), index in zip(results, missing):  # results first: it must run to its end
-                items[index] = replace(items[index], digest=digest, bad_samples=bad)
-                done += 1
+            work = joblib.Parallel(return_as="generator")(
+                joblib.delayed(_render)(make, [(dict(items[index].positions), folder / items[index].file) for index in some], dry, dataset.sample_rate, size > 1)
+                for some in groups)
+            for (rendered, error), some in zip(work, groups):  # the work first: it must run to its end
+                for (digest, bad), index in zip(rendered, some):
+                    items[index] = replace(items[index], digest=digest, bad_samples=bad)
+                    done += 1
+                if error is not None:
+                    raise error
                 if monotonic() - written > _EVERY:
                     write_manifest(replace(dataset, items=tuple(items)))
                     written = monotonic()
@@ -291,17 +300,40 @@ def render_dataset(dataset: Dataset, make: Make, *, backend: str = "loky", n_job
     return dataset
 
 
-def _render(make: Make, positions: dict[str, float], dry: np.ndarray, path: Path, sample_rate: float) -> tuple[str, int]:
-    where = ", ".join(f"{name}={value:.4g}" for name, value in positions.items())
-    try:
-        processor = make(positions)
-        fed = np.concatenate([dry, np.zeros(processor.latency)])
-        wet = np.concatenate([processor.process(fed[start:start + BLOCK]) for start in range(0, len(fed), BLOCK)], axis=-1)
-        wet = np.atleast_2d(wet)[0, processor.latency:]
-        if not np.isfinite(wet).all():
-            raise ConvergenceError("a number is not finite", mend="Lower the input level, or raise --oversample.")
-    except AmpwrightError as error:
-        raise type(error)(f"at {where}: {error.what}", mend=error.mend, place=error.place) from error
+def _render(make: Make, wanted: list[tuple[dict[str, float], Path]], dry: np.ndarray, sample_rate: float,
+            lanes: bool) -> tuple[list[tuple[str, int]], AmpwrightError | None]:
+    """Render some; digests and steps that did not converge of those that were written, and what stopped the next one."""
+    done: list[tuple[str, int]] = []
+    if lanes:
+        try:
+            processors = [make(positions) for positions, _ in wanted]
+            return [_written(wet, path, sample_rate, one) for wet, (_, path), one in zip(_wet(processors, dry, True), wanted, processors)], None
+        except AmpwrightError:
+            pass  # one by one, so that the message names the position
+    for positions, path in wanted:
+        try:
+            processor = make(positions)
+            wet = _wet([processor], dry, False)[0]
+        except AmpwrightError as error:
+            where = ", ".join(f"{name}={value:.4g}" for name, value in positions.items())
+            return done, type(error)(f"at {where}: {error.what}", mend=error.mend, place=error.place)
+        done.append(_written(wet, path, sample_rate, processor))
+    return done, None
+
+
+def _wet(processors: list[Processor], dry: np.ndarray, lanes: bool) -> list[np.ndarray]:
+    """The recording through processors at rest, their latency taken out; raises ConvergenceError for a number that is not finite."""
+    late = processors[0].latency
+    fed = np.concatenate([dry, np.zeros(late)])
+    play = Together(processors).process if lanes else lambda signals: [one.process(x) for one, x in zip(processors, signals)]
+    parts = [play([fed[start:start + BLOCK]] * len(processors)) for start in range(0, len(fed), BLOCK)]
+    wets = [np.atleast_2d(np.concatenate([part[k] for part in parts], axis=-1))[0, late:] for k in range(len(processors))]
+    if not all(np.isfinite(wet).all() for wet in wets):
+        raise ConvergenceError("a number is not finite", mend="Lower the input level, or raise --oversample.")
+    return wets
+
+
+def _written(wet: np.ndarray, path: Path, sample_rate: float, processor: Processor) -> tuple[str, int]:
     write_audio(path, wet, sample_rate)
     return digest_of(path), processor.run.bad_samples
 

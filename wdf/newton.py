@@ -10,7 +10,8 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from circuits.nodal.emitted import Source
+from circuits.nodal.emitted import write_block, write_tail
+from circuits.nodal.source_text import Scalars, Text
 from wdf.program import Program
 from wdf.roots import Root
 
@@ -18,8 +19,8 @@ from wdf.roots import Root
 def source(program: Program, root: Root) -> str:
     """Text of the module; equal for all control positions of a circuit as long as its structure stays."""
     arrays, n_columns = program.arrays, program.arrays.n_columns
-    ports = Source(SimpleNamespace(arrays=root.arrays, ports=root.ports, block_sizes=root.block_sizes, patterns=(
-        np.zeros((0, arrays.n_ports)), np.zeros(arrays.n_ports), root.arrays.KT != 0.0, np.zeros((n_columns, 0)))))
+    ports = Text(SimpleNamespace(arrays=root.arrays, ports=root.ports, block_sizes=root.block_sizes, patterns=(
+        np.zeros((0, arrays.n_ports)), np.zeros(arrays.n_ports), root.arrays.KT != 0.0, np.zeros((n_columns, 0)))), Scalars())
     held: dict[int, None] = {}
     made = {int(k) for k in arrays.moving}
 
@@ -38,7 +39,7 @@ def source(program: Program, root: Root) -> str:
         for at in range(int(arrays.starts[row]), int(arrays.starts[row + 1])):
             factor, name = float(arrays.factors[at]), wave(int(arrays.sources[at]))
             sign = " - " if factor == -1.0 else " + "
-            text += sign + (name if abs(factor) == 1.0 else f"{ports.number(f'factors[{at}]')} * {name}")
+            text += sign + (name if abs(factor) == 1.0 else f"{ports.number('factors', at)} * {name}")
         return text.removeprefix(" + ").replace(" - ", "-", 1) if text.startswith(" - ") else text.removeprefix(" + ") or "0.0"
 
     ports.head += [f"    q{k} = motion.q[{k}]\n    p{k} = motion.p[{k}]" for k in range(arrays.n_ports)]
@@ -54,7 +55,7 @@ def source(program: Program, root: Root) -> str:
         if row == program.split:
             ports.say("used = 0")
             for b in range(len(root.block_sizes)):
-                ports.block(b)
+                write_block(ports, b)
         if row == len(arrays.targets):
             break
         k, text = int(arrays.targets[row]), total(row)
@@ -74,8 +75,7 @@ def source(program: Program, root: Root) -> str:
     ports.say("worst = max(worst, used)")
     head = [f"    x{k} = waves[{k}]" for k in held]
     tail = [f"    waves[{k}] = x{k}" for k, _ in updates]
-    imports = "\n".join(f"from {module} import {name}" for module, name in sorted(ports.imports))
-    return _MODULE.format(imports=imports, head="\n".join(head + ports.head), body="\n".join(ports.lines), tail="\n".join([*tail, ports.tail()]))
+    return _MODULE.format(imports=ports.import_lines(), head="\n".join(head + ports.head), body="\n".join(ports.lines), tail="\n".join([*tail, write_tail(ports)]))
 
 
 _MODULE = '''"""Emitted for one structure of a wave digital tree; see wdf.newton."""

@@ -28,6 +28,9 @@ def simulate(
     subtype: Annotated[Optional[str], typer.Option(metavar="float|pcm24|...", help="Format of the samples: float, double, pcm16, pcm24, pcm32.")] = None,
     automate: Annotated[Optional[Path], typer.Option(metavar="CSV", help="Turn controls while it plays, on straight lines between rows of a table headed time,control,position; the first row, and a second at the same time, is a jump.")] = None,
     variants: Annotated[Optional[Path], typer.Option(metavar="CSV", help="Play many: names of controls, then a line for each variant; writes OUT-001, OUT-002, ..., or OUT-NAME by a column called name.")] = None,
+    backend: choices.Backend = "loky",
+    jobs: choices.Jobs = -1,
+    scheduler: choices.Scheduler = None,
     strict: Annotated[bool, typer.Option("--strict", help="Fail at the first sample that does not converge; refuse what is not understood.")] = False,
     input: choices.Input = None,
     output: choices.Output = None,
@@ -55,7 +58,7 @@ def simulate(
         how = choices.given(input=input, output=output, control=control, include_paths=include_path, slim=slim, calibrate=calibrate, normalise=normalise)
         with terminal.progress(not json) as tell:
             wanted = [row._replace(values={**choices.positions(set), **row.values}) for row in table]
-            results = simulate_many(model, str(recording), wanted, rate, settings=how, progress=tell,
+            results = simulate_many(model, str(recording), wanted, rate, settings=how, progress=tell, backend=backend, n_jobs=jobs, scheduler=scheduler,
                                     engine=engine, oversample=oversample, strict=strict, full_scale=full_scale, level=level, tail=tail,
                                     rate_strict=rate_strict, automation=automation_of(automate) if automate is not None else ())
         gains = write_all(dict(zip(files, [result.samples for result in results])), results[0].sample_rate, subtype=subtype, peak=peak)

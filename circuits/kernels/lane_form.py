@@ -15,7 +15,7 @@ import textwrap
 
 from numba.core.registry import CPUDispatcher
 
-from circuits.kernels import lane_math
+from circuits.kernels import lane_math, lanes
 
 _RENAMED = {"abs": "magnitude", "max": "most", "min": "least"}
 _OPERATORS = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/"}
@@ -27,12 +27,12 @@ class NoLaneForm(Exception):
 
 
 class LaneForm:
-    """Collects the lane forms of functions; `text` has them all, `needs` the names to import from `circuits.kernels.lane_math`."""
+    """Collects the lane forms of functions; `text` has them all, `imports` the modules and names that it needs."""
 
     def __init__(self):
         self.forms: dict[tuple, tuple[str, int]] = {}
         self.parts: list[str] = []
-        self.needs: set[str] = set()
+        self.imports: set[tuple[str, str]] = {("circuits.kernels.jit", "kernel")}
 
     @property
     def text(self) -> str:
@@ -82,7 +82,7 @@ class _Function:
         return f"{letter}_{self.count}"
 
     def need(self, name: str) -> str:
-        self.forms.needs.add(name)
+        self.forms.imports.add(((lanes if hasattr(lanes, name) else lane_math).__name__, name))
         return name
 
     def say(self, depth: int, text: str) -> None:
@@ -223,32 +223,35 @@ class _Function:
         raise NoLaneForm(f"line {one.lineno}: {type(one).__name__}")
 
     def call(self, one: ast.Call) -> str:
-        function, fixed = self.target(one)
-        arguments = [self.value(part) for part in one.args if not (isinstance(part, ast.Name) and part.id in fixed)]
+        function = self.target(one)
+        arguments = [self.value(part) for part in one.args]
         if isinstance(function, str):
             if function and all(isinstance(part, ast.Name) and part.id not in self.arguments and part.id in self.names for part in one.args):
                 # a function of a constant of the law's file
                 return _literal(getattr(math, function)(*(self.names[part.id] for part in one.args)))
             return f"{function}({', '.join(arguments)})" if function else arguments[0]
-        return f"{self.forms.of(function, **fixed)}({', '.join(arguments)})"
+        # a plain number among vectors would make a comparison of it no mask
+        like = next((text for text, part in zip(arguments, one.args) if not isinstance(part, ast.Constant)), None)
+        given = [f"{self.need('alike')}({text}, {like})" if isinstance(part, ast.Constant) and like else text for text, part in zip(arguments, one.args)]
+        return f"{self.forms.of(function)}({', '.join(given)})"
 
     def target(self, one: ast.Call):
-        """What is called: a function of ours, the name of one of lane_math, or "" for what changes nothing; and fixed arguments."""
+        """What is called: a function of ours, the name of one of lane_math, or "" for what changes nothing."""
         where = one.func
         if isinstance(where, ast.Attribute) and isinstance(where.value, ast.Name) and where.value.id == "math" and hasattr(lane_math, where.attr):
-            return self.need(where.attr), {}
+            return self.need(where.attr)
         if isinstance(where, ast.Name) and where.id == "float":
-            return "", {}
+            return ""
         if isinstance(where, ast.Name) and where.id in _RENAMED:
-            return self.need(_RENAMED[where.id]), {}
+            return self.need(_RENAMED[where.id])
         found = self.names.get(where.id) if isinstance(where, ast.Name) else None
         if isinstance(found, CPUDispatcher):
-            return found, {}
+            return found
         raise NoLaneForm(f"line {one.lineno} calls {ast.unparse(where)}")
 
     def sizes(self, one: ast.Call) -> int:
-        function, fixed = self.target(one)
-        return 1 if isinstance(function, str) else self.forms._form(function, fixed)[1]
+        function = self.target(one)
+        return 1 if isinstance(function, str) else self.forms._form(function, {})[1]
 
     def known(self, test: ast.expr) -> bool | None:
         """The truth of a comparison of a fixed argument with a number; None if it depends on lanes."""

@@ -15,10 +15,8 @@ from __future__ import annotations
 import math
 
 from circuits.kernels.jit import kernel
-from circuits.kernels.lanes import (alike, any_of, copied_sign, each, fused, magnitude, mantissa_and_exponent, root, times_power_of_two, where,
+from circuits.kernels.lanes import (alike, copied_sign, each, fused, magnitude, mantissa_and_exponent, root, times_power_of_two, where,
                                      whole_above, whole_below)
-
-__all__ = ("any_of", "where")  # handed on to emitted source
 
 LOG2E = 1.0 / math.log(2.0)
 LN2_HIGH, LN2_LOW = 6.93147180369123816490e-01, 1.90821492927058770002e-10  # the first has 21 zeros at its end: n times it is exact

@@ -118,7 +118,7 @@ def _mask_operator(symbol, count, emit):
 
 _mask_operator(operator.and_, 2, lambda b, x, y: b.and_(x, y))
 _mask_operator(operator.or_, 2, lambda b, x, y: b.or_(x, y))
-_mask_operator(operator.xor, 2, lambda b, x, y: b.xor(x, y))
+_mask_operator(operator.ne, 2, lambda b, x, y: b.xor(x, y))
 _mask_operator(operator.invert, 1, lambda b, x: b.not_(x))
 
 

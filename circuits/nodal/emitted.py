@@ -49,7 +49,7 @@ def source(model: DkModel) -> str:
     """The module's text for a model; equal for all control positions of a circuit."""
     text = Text(model, Scalars())
     _sample(text)
-    return _MODULE.format(imports=text.import_lines(), head="\n".join(text.head), body="\n".join(text.lines), tail=_tail(text))
+    return _MODULE.format(imports=text.import_lines(), head="\n".join(text.head), body="\n".join(text.lines), tail=write_tail(text))
 
 
 def same_structure(first: DkModel, second: DkModel) -> bool:
@@ -78,7 +78,7 @@ def _sample(text: Text) -> None:
     if text.n_ports:
         text.say("used = 0")
         for b in range(len(text.arrays.direct)):
-            _block(text, b)
+            write_block(text, b)
     _update(text)
     text.depth -= 1
 
@@ -121,7 +121,8 @@ def _update(text: Text) -> None:
         text.say("worst = max(worst, used)")
 
 
-def _tail(text: Text) -> str:
+def write_tail(text: Text) -> str:
+    """Lines behind the loop that put back what changed."""
     lines = [f"    motion.h[{j}] = h{j}" for j in range(text.n_states)] if _unrolled(text) else []
     lines += [f"    motion.q[{k}] = q{k}\n    motion.p[{k}] = p{k}" for k in range(text.n_ports)]
     lines += [f"    motion.w[{c}] = w{c}" for c in range(len(text.arrays.KT))]
@@ -134,7 +135,7 @@ def _tail(text: Text) -> str:
     return "\n".join(lines)
 
 
-def _block(text: Text, b: int) -> None:
+def write_block(text: Text, b: int) -> None:
     """A block of ports: start, Newton, and what is kept."""
     a = text.arrays
     lo, hi = int(a.block_start[b]), int(a.block_start[b + 1])

@@ -7,7 +7,7 @@ A lane whose plain Newton fails plays that one sample with the guarded solver of
 from __future__ import annotations
 
 from pathlib import Path
-from typing import NamedTuple, Sequence
+from typing import Callable, NamedTuple, Sequence
 
 import numba
 import numpy as np
@@ -70,8 +70,15 @@ def lane_path(model: DkModel, count: int | None = None) -> Path:
     return store.path_of(PREFIX, lanes_emitted.source(model, count or host_lanes()))
 
 
-def lane_kernel(model: DkModel, count: int | None = None):
-    """The compiled ``run`` of a model's structure; seconds if it never was compiled."""
+class LaneKernel(NamedTuple):
+    """A compiled ``run(model, motion, u, y, first, last, tolerance, tally)`` and its lanes; it returns ``last``, or a sample at which a lane failed."""
+
+    run: Callable
+    count: int
+
+
+def lane_kernel(model: DkModel, count: int | None = None) -> LaneKernel:
+    """The compiled kernel of a model's structure; seconds if it never was compiled."""
     count = count or host_lanes()
     path = store.written(PREFIX, lanes_emitted.source(model, count))
     module = store.loaded(path)
@@ -82,7 +89,7 @@ def lane_kernel(model: DkModel, count: int | None = None):
                      1.0, _tally(count))
         module.run.compile(tuple(numba.typeof(argument) for argument in arguments))
         store.mark(path)
-    return module.run
+    return LaneKernel(module.run, count)
 
 
 def can_play(processor) -> bool:
@@ -90,17 +97,17 @@ def can_play(processor) -> bool:
     return isinstance(processor, NodalProcessor) and processor.model.n_ports > 0 and not processor.gliding
 
 
-def process_lanes(processors: Sequence[NodalProcessor], signals: Sequence[np.ndarray], count: int | None = None) -> list[np.ndarray]:
+def process_lanes(kernel: LaneKernel, processors: Sequence[NodalProcessor], signals: Sequence[np.ndarray]) -> list[np.ndarray]:
     """What ``process`` gives for each processor and its signal, all in one vector; their states and runs go on as if each had played alone.
 
     Parameters
     ----------
+    kernel : LaneKernel
+        Of their structure.
     processors : sequence of NodalProcessor
-        At most as many as there are lanes, with equal `lane_path` and tolerance.
+        At most as many as there are lanes, with equal `lane_path`, sample rate, rule and tolerance.
     signals : sequence of ndarray, shape (n_samples,), volts
         All of one length.
-    count : int, optional
-        Lanes; by default what suits the host.
 
     Returns
     -------
@@ -111,9 +118,7 @@ def process_lanes(processors: Sequence[NodalProcessor], signals: Sequence[np.nda
     ConvergenceError
         If a number is not finite, or if a sample did not converge and its processor is strict.
     """
-    count = count or host_lanes()
-    models = [one.model for one in processors]
-    group = _Group(processors, models, lane_kernel(models[0], count), count)
+    group = _Group(processors, [one.model for one in processors], kernel)
     n = len(signals[0])
     out = np.empty((len(signals), len(processors[0].outputs), n))
     for start in range(0, n, CHUNK):
@@ -125,9 +130,9 @@ def process_lanes(processors: Sequence[NodalProcessor], signals: Sequence[np.nda
 class _Group:
     """One call: numbers and motions laid out in lanes; spare lanes repeat the last processor."""
 
-    def __init__(self, processors: Sequence[NodalProcessor], models: list[DkModel], kernel, count: int):
-        self._processors, self._models, self._kernel, self._count = processors, models, kernel, count
-        self._of = [min(lane, len(processors) - 1) for lane in range(count)]
+    def __init__(self, processors: Sequence[NodalProcessor], models: list[DkModel], kernel: LaneKernel):
+        self._processors, self._models, self._run, self._count = processors, models, kernel.run, kernel.count
+        self._of = [min(lane, len(processors) - 1) for lane in range(kernel.count)]
         self._numbers = _numbers([models[k] for k in self._of])
         motions = [one.motion for one in processors]
         self._motion = _motion([motions[k] for k in self._of], models[0])
@@ -144,7 +149,7 @@ class _Group:
         tolerance = self._processors[0].tolerance
         at = 0
         while at < n:
-            at = self._kernel(self._numbers, self._motion, u, y, at, n, tolerance, told)
+            at = self._run(self._numbers, self._motion, u, y, at, n, tolerance, told)
             failed = np.flatnonzero(told.failed[0])
             for lane in failed:
                 self._guarded(int(lane), u, y, at, tallies[lane])

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from circuits.kernels import lane_math, limits
+from circuits.kernels import limits
 from circuits.kernels import operations as operation_kernels
 from circuits.kernels.lane_form import LaneForm, NoLaneForm
 from circuits.nodal import emitted_algebra as algebra
@@ -23,9 +23,6 @@ UNROLL_STATES = 8  # more states are multiplied in a loop
 
 _MODULE = '''"""Emitted from a circuit's structure; see circuits.nodal.lanes_emitted."""
 
-from circuits.kernels.jit import kernel
-from circuits.kernels.lanes import any_of, constants_of, item, load, magnitude, put, spread, store, where
-from circuits.kernels.lane_math import most
 {imports}
 
 INFINITY, NAN = float("inf"), float("nan")
@@ -100,10 +97,12 @@ class Vectors:
 def source(model: DkModel, count: int) -> str:
     """The module's text for a model and a number of lanes; equal for all control positions of a circuit."""
     text = Text(model, Vectors(model, count))
+    for name in ("any_of", "constants_of", "item", "load", "magnitude", "put", "spread", "store", "where"):
+        text.need("circuits.kernels.lanes", name)
+    text.need("circuits.kernels.lane_math", "most")
     _sample(text)
     tail = _tail(text)
-    for name in sorted(text.dialect.forms.needs - {"any_of", "magnitude", "where", "most"}):
-        text.need(lane_math.__name__, name)
+    text.imports |= text.dialect.forms.imports
     return _MODULE.format(imports=text.import_lines(), forms=text.dialect.forms.text, count=count, head="\n".join(text.head),
                           body="\n".join(text.lines), tail=tail)
 
@@ -128,11 +127,10 @@ def _sample(text: Text) -> None:
         text.say("used = zero")
         for b in range(len(text.arrays.direct)):
             _block(text, b)
-        text.say("if any_of(failed):")  # what the failed lanes need to play this sample again
-        for j in range(text.n_states):
-            text.say(f"    store(motion.kept_h, {j}, {f'h{j}' if _unrolled(text) else f'load(h, {j}, {L})'})")
-        for c in np.flatnonzero(text.arrays.charge):
-            text.say(f"    store(motion.kept_charge, {c}, c{c})")
+        kept = [f"    store(motion.kept_h, {j}, {f'h{j}' if _unrolled(text) else f'load(h, {j}, {L})'})" for j in range(text.n_states)]
+        kept += [f"    store(motion.kept_charge, {c}, c{c})" for c in np.flatnonzero(text.arrays.charge)]
+        for line in ["if any_of(failed):", *kept] if kept else []:  # what the failed lanes need to play this sample again
+            text.say(line)
     _update(text)
     if text.n_ports:
         text.say("if any_of(failed):")
