@@ -3,7 +3,7 @@
 Between two rows of the same control its position moves on a straight line; before its first row it stands where it was set, after
 its last it stays. Two rows at one time are a jump, and so is the first row. A switch holds until its next row.
 
-A control is followed in steps, counted from the start whatever the block size, which also begin at the samples of the rows. The nodal engine glides
+A control is followed in steps, counted from the start whatever the block size, which also begin at the samples of the rows. Circuits glide
 within a step of 256 samples (5.3 ms at 48 kHz), sample by sample, where the control moves resistors; a jump takes it 64. Other models stand
 at the middle of the line during a step of 64. Rows hold for the audio: what an oversampler's filter delays in front of a circuit is taken into account.
 """
@@ -20,7 +20,7 @@ from circuits.errors import CircuitError, Place, SignalError
 from circuits.processor import Processor, turned
 
 GRID = 64  # samples of at most 48 kHz, at higher rates so many more: a step of a model that can't glide, and a glided jump
-GLIDES = 4  # times as long is a step that is glided: to begin one takes half a millisecond, whatever its length
+GLIDES = 4  # times as long is a step that is glided: to begin one takes half a millisecond or more, whatever its length
 HEADING = ["time", "control", "position"]
 EXAMPLE = "a heading time,control,position and lines such as 1.5,drive,0.7"
 
@@ -67,7 +67,7 @@ class Automation:
     Parameters
     ----------
     processor : Processor
-        Stands where the moves begin. A nodal one is told to glide from now on.
+        Stands where the moves begin. A circuit is told to glide from now on.
     moves : sequence of (seconds, control, position) or Move
         In any order.
 

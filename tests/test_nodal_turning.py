@@ -5,7 +5,7 @@ import pytest
 from scipy import signal
 
 from check_processor import in_blocks
-from circuits.nodal.glide import KNOT
+from circuits.nodal.knots import KNOT
 from circuits.nodal.processor import NodalProcessor
 from circuits.nodal.turning import Turning
 from netlists.library import find, names

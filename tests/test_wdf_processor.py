@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from check_processor import check_processor
+from check_processor import check_processor, in_blocks
+from scipy import signal
 
 from circuits.circuit import Card, Circuit
 from circuits.controls import Control
@@ -13,6 +14,9 @@ from circuits.errors import CircuitError, RateError, TopologyError
 from circuits.expressions import Call, Name, Number
 from circuits.nodal.processor import NodalProcessor
 from circuits.waveforms import Waveform
+from netlists.library import find
+from netlists.reader import read
+from wdf.glide import KNOT
 from wdf.processor import WdfProcessor
 from wdf.tree import derive, turned
 
@@ -135,3 +139,72 @@ def test_refusals_say_what_and_where():
                         input="vin", outputs=("out",))
     with pytest.raises(TopologyError, match="x.* has no unique solution. Look for nodes that float, ideal op-amps without feedback"):
         derive(open_loop, RATE)
+
+
+@pytest.mark.parametrize("name, control", [("tonestack_bassman", "treble"), ("big_muff", "volume"), ("tube_screamer", "level")])
+def test_a_sweep_adds_no_zipper(name, control):
+    # the control runs through its travel in 27 ms under a sine; against a tree adapted anew for every sample, no line stands above -80 dB
+    circuit = read(find(name))
+    count = 20 * KNOT
+    swept = WdfProcessor(circuit, RATE, glide=count / RATE)
+    exact = WdfProcessor(circuit, RATE)
+    knob = swept.controls[control]
+    x = 0.01 * np.sin(2 * np.pi * 1000.0 * np.arange(4800 + count) / RATE)
+    for processor in (swept, exact):
+        processor.turn(**{control: knob.minimum})
+        processor.reset()
+        processor.process(x[:4800])
+    swept.turn(**{control: knob.maximum})
+    y = swept.process(x[4800:])
+    z = np.empty(count)
+    for n in range(count):
+        exact.turn(**{control: knob.minimum + (n + 1) / count * (knob.maximum - knob.minimum)})
+        z[n] = exact.process(x[4800 + n:4801 + n])[0]
+    window = signal.windows.blackmanharris(count)
+    zipper = np.abs(np.fft.rfft((y - z) * window)).max() / np.abs(np.fft.rfft(z * window)).max()
+    assert 20 * np.log10(zipper) < -80.0
+    assert swept.controls[control].position == knob.maximum
+
+
+@pytest.mark.parametrize("make, position", [(bassman, {"treble": 0.9, "bass": 0.1}), (drive, {"gain": 0.05})])
+def test_a_glide_is_the_same_in_any_blocks_and_arrives(make, position):
+    x = 0.3 * np.random.default_rng(3).standard_normal(6000)
+    results = []
+    for size in (1, 7, 64, 6000):
+        processor = WdfProcessor(make(), RATE, glide=0.02)
+        processor.turn(**position)
+        results.append(in_blocks(processor, x, size))
+    assert all(np.array_equal(results[0], other) for other in results[1:])
+    at_once = WdfProcessor(make(), RATE)
+    at_once.turn(**position)
+    expected = at_once.process(x)
+    assert np.abs(results[0] - expected)[..., :900].max() > 1e-3
+    assert np.allclose(results[0][..., 5900:], expected[..., 5900:], atol=1e-3)
+
+
+def test_a_glide_that_is_turned_again_goes_on_from_where_it_is():
+    tones = np.sin(2 * np.pi * 1000.0 * np.arange(4000) / RATE)
+    processor = WdfProcessor(bassman(treble=0.0), RATE, glide=0.04)
+    processor.process(tones)
+    processor.turn(treble=1.0)
+    half = processor.process(tones[:960])
+    processor.turn(treble=0.0)
+    back = processor.process(tones[960:])
+    whole = np.concatenate([half, back])
+    # a sine's second difference is (2 pi 1000 / 48000)^2 of it; a jump of the level would stand out of that
+    assert np.abs(np.diff(whole, 2)).max() < 1.1 * (2 * np.pi * 1000.0 / RATE)**2 * np.abs(whole).max()
+    assert np.abs(back[-100:]).max() < 0.8 * np.abs(whole).max()
+
+
+def test_what_can_not_glide_is_turned_at_once():
+    parts = (VIN, Resistor("r1", ("in", "a"), 1e4), Resistor("r2", ("a", "0"), Name("r")), Capacitor("c1", ("a", "0"), Name("c")))
+    circuit = Circuit(parts, controls=(Control("c", 1e-9, 1e-6, 1e-7), Control("r", 0.0, 1e5, 1e4)), input="vin", outputs=("a",))
+    x = np.random.default_rng(11).standard_normal(500)
+    gliding, jumping = WdfProcessor(circuit, RATE, glide=0.01), WdfProcessor(circuit, RATE)
+    for turn in ({"c": 1e-6}, {"c": 1e-7, "r": 2e4}, {"r": 0.0}):  # a short in a parallel adaptor is another tree
+        gliding.turn(**turn)
+        jumping.turn(**turn)
+        assert np.array_equal(gliding.process(x), jumping.process(x))
+    gliding.turn(r=1e3)  # from next to nothing there is a way
+    jumping.turn(r=1e3)
+    assert np.abs(gliding.process(x) - jumping.process(x)).max() > 1e-3

@@ -162,7 +162,7 @@ def source(program: Program, roots: tuple[ClosedRoot, ...], short: bool = False)
     body += [f"n{k} = {text}" for k, text in updates] + [f"w{k} = n{k}" for k, _ in updates]
     lines += [f"    w{k} = w[{k}]" for k in held]
     lines += list(dict.fromkeys(head))
-    lines.append("    for n in range(u.shape[0]):")
+    lines.append("    for n in range(first, u.shape[0]):")
     lines += [f"        w{k} = u[n, {j}]" for j, k in enumerate(arrays.moving)]
     lines += ["        " + line for line in body]
     lines += [f"    w[{k}] = w{k}" for k, _ in updates]
@@ -188,8 +188,8 @@ from wdf.expansions import expanded_voltage
 
 
 @kernel
-def run(factors, directions, pieces, table, conductances, couplings, fast, w, u, y):
-    """Play u (n_samples, n_moving) into y (n_outputs, n_samples)."""
+def run(factors, directions, pieces, table, conductances, couplings, fast, w, u, y, first):
+    """Play u (n_samples, n_moving) into y (n_outputs, n_samples) from a sample on."""
 '''
 
 
@@ -205,7 +205,7 @@ class Closed:
         self._take(roots)
         arrays = program.arrays
         # compile now, not in the first block of a live host
-        self.play(np.zeros(len(program.index)), np.zeros((0, len(arrays.moving))), np.zeros((arrays.n_outputs, 0)), False)
+        self.play(np.zeros(len(program.index)), np.zeros((0, len(arrays.moving))), np.zeros((arrays.n_outputs, 0)), 0, False)
 
     def _take(self, roots: tuple[ClosedRoot, ...]) -> None:
         self.factors = self._program.arrays.factors
@@ -237,9 +237,9 @@ class Closed:
         self._take(roots)
         return True
 
-    def play(self, w: np.ndarray, u: np.ndarray, y: np.ndarray, fast: bool) -> None:
-        """Play a block; ``w`` holds states and constants and receives the new states."""
-        self.run(self.factors, self.directions, self.pieces, self.table, self.conductances, self.couplings, int(fast), w, u, y)
+    def play(self, w: np.ndarray, u: np.ndarray, y: np.ndarray, first: int, fast: bool) -> None:
+        """Play a block from a sample on; ``w`` holds states and constants and receives the new states."""
+        self.run(self.factors, self.directions, self.pieces, self.table, self.conductances, self.couplings, int(fast), w, u, y, first)
 
 
 class Iterated:

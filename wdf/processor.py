@@ -25,9 +25,10 @@ from circuits.processor import Run, State, check_samples, check_state, turned as
 from circuits.reduce import reduce
 from wdf import sweeps
 from wdf.emitted import Closed, emit
+from wdf.glide import Apart, Glide
 from wdf.network import TIME
 from wdf.program import Program, compile_rows
-from wdf.roots import Root, charges_at, root_of
+from wdf.roots import Root, charges_at, root_of, same_form
 from wdf.tree import Tree, derive, moved_leaves, turned
 
 
@@ -52,6 +53,8 @@ class WdfProcessor:
         "emitted": straight-line code of the circuit's own, compiled first (a second; several where the root needs Newton) and then cached;
         "table": the generic kernel, which plays any circuit at once; "auto": straight-line code where it is in the cache or the roots
         are linear or diodes in closed form. Linear trees are equal under all within `wdf.emitted.CONDENSED`, others to the tolerance.
+    glide : float
+        Seconds over which turned controls that move resistors reach their positions, sample by sample; 0: at once, before the next block.
     fast : bool
         Take four terms instead of eight of the expansions of closed-form roots: error up to `wdf.expansions.FAST_ERROR` n Vt.
 
@@ -72,7 +75,7 @@ class WdfProcessor:
     """
 
     def __init__(self, circuit: Circuit, sample_rate: float, *, tolerance: float = TOLERANCE, rule: str = "trapezoidal",
-                 root: str = "", strict: bool = False, kernel: str = "auto", fast: bool = False):
+                 root: str = "", strict: bool = False, glide: float = 0.0, kernel: str = "auto", fast: bool = False):
         check(circuit)
         if not circuit.input:
             raise CircuitError("the circuit has no input", mend="Name a source with *@ input or --input.")
@@ -86,6 +89,8 @@ class WdfProcessor:
         self._kernel, self._fast = kernel, fast
         self.lead = 0  # samples between a reset and time zero: what a filter in front delays the audio by
         self._waiting = False
+        self._glide: Glide | None = None
+        self.glide = float(glide)
         self._tree = derive(circuit, sample_rate, rule=rule, root=root)
         self._rest: OperatingPoint | None = None
         self._moved: dict | None = None
@@ -178,6 +183,7 @@ class WdfProcessor:
     def reset(self) -> None:
         """Back to the operating point of the present control positions, and to ``lead`` samples before time zero."""
         rest = self.operating_point
+        self._glide = None
         tree, root = self._tree, self._root
         network = tree.network
         self._motion = _motion(root)
@@ -227,6 +233,8 @@ class WdfProcessor:
         """Set controls; the path from what changes to the root is re-adapted before the next block."""
         controls = turned_controls(self.controls, positions)
         if positions:
+            if not self._waiting:
+                self._before = self.circuit if self._glide is None else self._glide.circuit
             self.circuit = replace(self.circuit, controls=tuple(controls.values()))
             self._waiting = True
 
@@ -238,15 +246,16 @@ class WdfProcessor:
             self._moved = moved_leaves(before, self.circuit) or {}
         self._tree = turned(before, self.circuit, self._moved or None)
         self._waiting, self._rest = False, None
-        if any(not adaptor.part.up and adaptor.part.name in self._tree.fresh for adaptor in self._tree.adaptors if adaptor.solved) or not self._moved:
+        if self._tree.root_moved or not self._moved:
             self._root = root_of(self._tree)
         self._program = compile_rows(self._tree, self._root.order, self._root.outputs)
         if self._program.states != program.states or sorted(self._root.ports) != sorted(root.ports) or _laws(root) != _laws(self._root):
             raise CircuitError("a control changes which parts the circuit has", mend="Let controls change values only.")
-        if not (self._program.same_pattern(program) and _same_form(root, self._root)):
+        if not (self._program.same_pattern(program) and same_form(root, self._root)):
             self._choose()
         elif self._emitted is not None and not self._emitted.adopt(self._tree, self._program, self._root):
             self._choose()
+        self._glide = self._way()
         self._waves = self._program.constants.copy()
         old = waves[program.arrays.states]
         for name, k, wave in zip(self._program.states, self._program.arrays.states, old):
@@ -263,6 +272,15 @@ class WdfProcessor:
         n = _laws(root)
         self._motion.q[:] = motion.q[take]
         self._motion.charge[:n] = motion.charge[:n]
+
+    def _way(self) -> Glide | None:
+        """To the controls' new positions, if they shall glide there and can."""
+        if not (self.glide > 0.0 and self._moved and self._before is not self.circuit):
+            return None
+        try:
+            return Glide(self._tree, self._program, self._root, self._moved, self._before, self.circuit, self.glide)
+        except Apart:
+            return None
 
     def process(self, samples: np.ndarray) -> np.ndarray:
         """Play volts at the input, shape (n_samples,); returns volts, (n_samples,) or (n_outputs, n_samples) for several outputs.
@@ -287,11 +305,17 @@ class WdfProcessor:
 
     def _play(self, u: np.ndarray, y: np.ndarray, tally: transient.Tally) -> int:
         """Run the kernel; the number of samples before the first that is not finite."""
-        n = len(u)
+        n, at = len(u), 0
+        while self._glide is not None and at < n:
+            at = self._glide.play(self._motion, self._scratch, self._waves, u, y, at, n, self.tolerance, tally)
+            if at < 0:
+                return -at - 1
+            if self._glide.done:
+                self._glide = None
         if isinstance(self._emitted, Closed):
-            self._emitted.play(self._waves, u, y, self._fast)
+            if at < n:
+                self._emitted.play(self._waves, u, y, at, self._fast)
         else:
-            at = 0
             while at < n:
                 if self._emitted is not None:
                     at = self._emitted.play(self._motion, self._waves, u, y, at, n, self.tolerance, tally)
@@ -320,16 +344,6 @@ class WdfProcessor:
             source = sources[name]
             u[:, k] = x + source.constant if source.kind == "audio" else times if name == TIME else source.waveform.at(times)
         return u
-
-
-def _same_form(one: Root, other: Root) -> bool:
-    """True if the same straight-line code solves both roots: equal but for the numbers of K."""
-    if one is other:
-        return True
-    pairs = [(one.arrays.KT != 0.0, other.arrays.KT != 0.0), (one.arrays.limits, other.arrays.limits), *zip(one.arrays.laws, other.arrays.laws)]
-    names = ("block_start", "law_start", "direct", "column_start", "columns", "earlier_start", "earlier", "charge")
-    pairs += [(getattr(one.arrays, name), getattr(other.arrays, name)) for name in names]
-    return one.outputs == other.outputs and all(np.array_equal(x, y) for x, y in pairs)
 
 
 def _laws(root: Root) -> int:

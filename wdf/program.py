@@ -67,11 +67,16 @@ class Program:
     constants: np.ndarray
     arrays: ProgramArrays
 
+    def same_rows(self, other: "Program") -> bool:
+        """True if two programs differ in factors only."""
+        a, b = self.arrays, other.arrays
+        pairs = [(a.starts, b.starts), (a.targets, b.targets), (a.sources, b.sources), (a.moving, b.moving), (a.states, b.states)]
+        return self.split == other.split and all(np.array_equal(x, y) for x, y in pairs)
+
     def same_pattern(self, other: "Program") -> bool:
         """True if two programs differ in factors only, and in none that is exactly 1 or -1."""
         a, b = self.arrays, other.arrays
-        pairs = [(a.starts, b.starts), (a.targets, b.targets), (a.sources, b.sources), (a.moving, b.moving), (a.states, b.states)]
-        if self.split != other.split or not all(np.array_equal(x, y) for x, y in pairs):
+        if not self.same_rows(other):
             return False
         return all(np.array_equal(a.factors == unit, b.factors == unit) for unit in (1.0, -1.0))
 

@@ -110,6 +110,16 @@ def root_of(tree: Tree) -> Root:
     return Root(arrays, names, order, tuple(len(block) for block in blocks), np.flatnonzero(charge), tuple(outputs))
 
 
+def same_form(one: Root, other: Root) -> bool:
+    """True if the same straight-line code solves both roots: equal but for the numbers of K."""
+    if one is other:
+        return True
+    pairs = [(one.arrays.KT != 0.0, other.arrays.KT != 0.0), (one.arrays.limits, other.arrays.limits), *zip(one.arrays.laws, other.arrays.laws)]
+    names = ("block_start", "law_start", "direct", "column_start", "columns", "earlier_start", "earlier", "charge")
+    pairs += [(getattr(one.arrays, name), getattr(other.arrays, name)) for name in names]
+    return one.outputs == other.outputs and all(np.array_equal(x, y) for x, y in pairs)
+
+
 def _starts(rows) -> np.ndarray:
     return np.concatenate([[0], np.cumsum([len(row) for row in rows])]).astype(np.int64)
 

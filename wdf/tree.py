@@ -75,6 +75,11 @@ class Tree:
         """The adaptors that have nothing above them."""
         return tuple(adaptor for adaptor in self.adaptors if not adaptor.part.up)
 
+    @property
+    def root_moved(self) -> bool:
+        """True if an adaptor with laws was computed for this tree."""
+        return any(not adaptor.part.up and adaptor.part.name in self.fresh for adaptor in self.adaptors if adaptor.solved)
+
     def voltage(self, plus: str, minus: str) -> dict[str, float]:
         """Voltage between two nodes of the circuit as a sum of waves.
 

@@ -11,11 +11,10 @@ import numpy as np
 
 from circuits.circuit import Circuit
 from circuits.kernels.jit import kernel
+from circuits.nodal.knots import Way, weights
 from circuits.nodal.model import ModelArrays
 from circuits.nodal.turning import Turning
 
-AUDIO_RATE = 48000.0
-KNOT = 32  # audio samples between knots; a resistor is computed from its expression at each and half way
 _MOVED = ("F", "f0", "KT", "WT")
 
 
@@ -67,52 +66,36 @@ class Glide:
 
     def __init__(self, turning: Turning, start: Circuit, goal: Circuit, sample_rate: float, seconds: float):
         self._turning = turning
-        self._goal = goal
-        self._from = {control.name: control.position for control in start.controls}
-        self._chunk = max(1, round(sample_rate / AUDIO_RATE))
-        self._knots = max(1, round(seconds * sample_rate / (KNOT * self._chunk)))
-        self._at = 0
         first, last = turning.ohms(start), turning.ohms(goal)
         self._moving = np.flatnonzero(first != last)
         self._parts = turning.around(start, self._moving)
         self._still = turning.model(start).arrays
         self.arrays: ModelArrays = self._still._replace(**{name: getattr(self._still, name).copy() for name in _MOVED})
         self._first = first[self._moving].astype(np.float64)
-        self._low, self._half, self._high = self._knot(0.0), self._knot(0.5), self._knot(1.0)
+        self._way = Way(start, goal, self._ohms, sample_rate, seconds)
+
+    def _ohms(self, circuit: Circuit) -> np.ndarray:
+        return self._turning.ohms(circuit)[self._moving].astype(np.float64)
 
     @property
     def done(self) -> bool:
         """True when the goal is reached."""
-        return self._at >= self._knots * KNOT * self._chunk
+        return self._way.done
 
     @property
     def circuit(self) -> Circuit:
         """The circuit at the present moment."""
-        return self._circuit_at(self._at / (self._knots * KNOT * self._chunk))
-
-    def _circuit_at(self, share: float) -> Circuit:
-        positions = {}
-        for control in self._goal.controls:
-            start = self._from[control.name]
-            moving = start != control.position and share < 1.0
-            positions[control.name] = start + share * (control.position - start) if moving and not control.switch else \
-                control.position if share > 0.0 else start
-        return self._goal.turn(**positions)
-
-    def _knot(self, number: float) -> np.ndarray:
-        # a little after the start, so that a switch stands where it goes from the first sample on
-        return self._turning.ohms(self._circuit_at(max(number / self._knots, 1e-12)))[self._moving].astype(np.float64)
+        return self._way.circuit
 
     def take(self, wanted: int) -> int:
         """Samples, at most ``wanted``, that `arrays` holds for now; the next call moves it on."""
-        if self._at % self._chunk == 0:
-            knot, within = divmod(self._at // self._chunk, KNOT)
-            if within == 0 and knot:
-                self._low, self._half, self._high = self._high, self._knot(knot + 0.5), self._knot(knot + 1)
-            s = (within + 1) / KNOT
-            ohms = (1.0 - s) * (1.0 - 2.0 * s) * self._low + 4.0 * s * (1.0 - s) * self._half + s * (2.0 * s - 1.0) * self._high
+        way = self._way
+        within = way.within % way.every
+        if within == 0:
+            low, half, high = weights((way.within + way.every) / way.length)
+            ohms = low * way.stretch[0] + half * way.stretch[1] + high * way.stretch[2]
             follow(*self._parts, 1.0 / ohms - 1.0 / self._first, *[getattr(self.arrays, name) for name in _MOVED],
                    *[getattr(self._still, name) for name in _MOVED])
-        count = min(wanted, self._chunk - self._at % self._chunk)
-        self._at += count
+        count = min(wanted, way.every - within)
+        way.move(count)
         return count
