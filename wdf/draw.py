@@ -6,10 +6,11 @@ A person checks it against the schematic: each adaptor with its kind, what hangs
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from circuits.units import format_number
 from wdf.adaptors import Adaptor
+from wdf.network import LEAVES
 from wdf.tree import Tree
 
 SIGNS = {"S": "series", "P": "parallel", "R": "rigid"}
@@ -31,6 +32,12 @@ class Place:
         Index of the box that it hangs on; -1 for a root.
     resistance : float
         Port resistance of the connection upwards, ohms; NaN where there is none.
+    ends : (str, str)
+        Nodes of the schematic between which it stands; of a root, ("", "").
+    value : float
+        Ohms, farads, henries, volts or amperes of a port; NaN where there is none.
+    note : str
+        "input" or "waveform" of a source; whose law a nonlinear port belongs to.
     """
 
     name: str
@@ -39,6 +46,9 @@ class Place:
     y: int
     above: int
     resistance: float
+    ends: tuple[str, str]
+    value: float
+    note: str
 
 
 def children(tree: Tree, adaptor: Adaptor) -> list[Adaptor]:
@@ -57,6 +67,19 @@ def _leaf(tree: Tree, edge: str) -> tuple[str, float]:
     if edge in tree.network.nonlinear:
         return "nonlinear", math.nan
     return tree.network.edges[edge].role, float(tree.resistances.get(edge, math.nan))
+
+
+def _port(tree: Tree, edge: str, x: float, y: int, above: int) -> Place:
+    """The box of a port of the circuit."""
+    role, resistance = _leaf(tree, edge)
+    port, source = tree.network.edges[edge], tree.network.sources.get(edge)
+    value = port.value if role in LEAVES else source.constant if source is not None and source.kind == "constant" else math.nan
+    note = "" if source is None or source.kind == "constant" else "input" if source.kind == "audio" else "waveform"
+    if role == "nonlinear":
+        sensed = [s.edge for s in tree.network.sensed]
+        note = ", ".join(dict.fromkeys(use.name for use in tree.network.uses if any(edge == out for out, *_ in use.outputs)
+                                       or any(sensed[k] == edge for k, _ in use.inputs)))
+    return Place(edge, role, x, y, above, resistance, (port.plus, port.minus), value, note)
 
 
 def text(tree: Tree) -> str:
@@ -101,16 +124,18 @@ def layout(tree: Tree) -> tuple[Place, ...]:
     def settle(adaptor: Adaptor, y: int, above: int) -> float:
         nonlocal column
         at = len(found)
-        found.append(Place(adaptor.part.name, adaptor.part.kind, 0.0, y, above, float(adaptor.resistance)))
+        part = adaptor.part
+        box = Place(part.name, part.kind, 0.0, y, above, float(adaptor.resistance), tuple(tree.structure.ends[part.up]) if part.up else ("", ""),
+                    math.nan, "")
+        found.append(box)
         columns = []
         for edge in adaptor.part.leaves:
-            role, resistance = _leaf(tree, edge)
-            found.append(Place(edge, role, column, y + 1, at, resistance))
+            found.append(_port(tree, edge, column, y + 1, at))
             columns.append(column)
             column += 1.0
         columns += [settle(child, y + 1, at) for child in children(tree, adaptor)]
         x = 0.5 * (min(columns) + max(columns))
-        found[at] = Place(adaptor.part.name, adaptor.part.kind, x, y, above, float(adaptor.resistance))
+        found[at] = replace(box, x=x)
         return x
     for root in tree.roots:
         settle(root, 0, -1)

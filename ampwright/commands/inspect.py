@@ -20,6 +20,7 @@ def inspect(
     output: choices.Output = None,
     control: choices.Controls = None,
     include_path: choices.Include = None,
+    picture: Annotated[Optional[Path], typer.Option(metavar="PNG", help="Draw the Wave Digital Filter's tree (with --engine wdf).")] = None,
     write_netlist: Annotated[Optional[Path], typer.Option(metavar="OUT", help="Write the circuit as a plain SPICE deck.")] = None,
     write_nam: Annotated[Optional[Path], typer.Option(metavar="OUT", help="Write a WaveNetVA or SmartGuitarAmp capture as a .nam file.")] = None,
     json: choices.Json = False,
@@ -27,9 +28,16 @@ def inspect(
     """Show what is in a model, and where it rests."""
     from ampwright import inspection
     from ampwright.commands import terminal
+    from circuits.errors import CircuitError
 
     loaded = choices.opened(model, input=input, output=output, control=control, include_paths=include_path, set=set)
+    if picture is not None and engine != "wdf":
+        raise CircuitError("a picture is drawn of the Wave Digital Filter's tree", mend="Add --engine wdf.")
     seen = inspection.inspect(loaded, engine=engine)
+    if picture is not None:
+        from ampwright.trees import draw_tree
+
+        draw_tree(loaded, picture)
     if write_netlist is not None:
         inspection.write_netlist(loaded, write_netlist)
     if write_nam is not None:
