@@ -71,7 +71,7 @@ def questions(models: Sequence[str | Path | Circuit | Processor] | str | Path | 
     Examples
     --------
     >>> clipper = questions("diode_clipper")["diode_clipper"]
-    >>> clipper.levels.odd > clipper.levels.even
+    >>> bool(clipper.levels.odd > clipper.levels.even)
     True
     """
     return {label: answers(processor, level=full)
