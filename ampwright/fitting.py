@@ -9,14 +9,15 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Mapping
+from typing import Mapping, Sequence
 
 import numpy as np
 
 from ampwright.pairs import pair
 from ampwright.simulation import Progress
+from ampwright.takes import check_knobs, score, stage, takes
 from circuits.circuit import Circuit
-from circuits.errors import FitError
+from circuits.errors import FitError, Place, SignalError
 from circuits.processor import Processor
 from graybox.blocks import Block
 from graybox.fit import FitResult
@@ -53,6 +54,8 @@ class Fit:
     notes : tuple of str
     portrait : Portrait
         Filters, curves, the worst moment and what is left over, for a picture; see `draw`.
+    test, unseen : float
+        For a dataset: ESR on stretches that nothing heard, and at positions kept out altogether; else NaN.
     """
 
     block: Block
@@ -62,6 +65,8 @@ class Fit:
     shift: int
     notes: tuple[str, ...]
     portrait: Portrait
+    test: float = math.nan
+    unseen: float = math.nan
 
 
 def draw(fit: Fit, path: str | Path, title: str = "") -> None:
@@ -76,8 +81,8 @@ def draw(fit: Fit, path: str | Path, title: str = "") -> None:
         part.write_bytes(png(fit_figure(fit.portrait, title)))
 
 
-def fit(dry: str | Path | Audio, target: str | Path | Audio | Circuit | Processor, output: str | Path | None = None, *, blocks: str | Block = "wh",
-        curve: str | None = None, size: int | None = None, engine: str = "nodal", oversample: int = 4, controls: Mapping[str, float | str] | None = None,
+def fit(dry: str | Path | Audio, target: str | Path | Audio | Circuit | Processor | None, output: str | Path | None = None, *, blocks: str | Block = "wh",
+        curve: str | None = None, size: int | None = None, stack: str | Path | Circuit | None = None, free: Sequence[str] = (), engine: str = "nodal", oversample: int = 4, controls: Mapping[str, float | str] | None = None,
         settings: Mapping[str, object] | None = None, channel: int | None = None, seconds: float = 180.0, hold: float = 0.15,
         emphasis: float = 0.0, level: float = 0.0, seed: int = 0, checkpoint: str | Path | None = None, progress: Progress | None = None) -> Fit:
     """Fit a block to recordings or to a model.
@@ -85,7 +90,7 @@ def fit(dry: str | Path | Audio, target: str | Path | Audio | Circuit | Processo
     Parameters
     ----------
     dry : str, Path or Audio
-        What was played, or the name of a phrase that ships.
+        What was played, or the name of a phrase that ships; or the folder of a dataset, then there is no target.
     target : str, Path, Audio, Circuit or Processor
         What came out: a recording, or a model that plays ``dry`` (with ``engine``, ``oversample``, ``controls``, ``settings`` as in `simulate`).
     output : str or Path, optional
@@ -97,6 +102,10 @@ def fit(dry: str | Path | Audio, target: str | Path | Audio | Circuit | Processo
         Swap the static curve for another kind after the first descent ("net" is a tiny multilayer perceptron), and descend again.
     size : int, optional
         Units or coefficients of that curve.
+    stack : str, Path or Circuit, optional
+        A linear netlist, or "tone-stack", that stands between the learned stages and that the knobs of a dataset turn.
+    free : sequence of str
+        Parts of that netlist whose values are fitted too.
     channel : int, optional
         Which channel of recordings with several, from 1.
     seconds : float
@@ -142,13 +151,28 @@ def fit(dry: str | Path | Audio, target: str | Path | Audio | Circuit | Processo
         raise FitError(f"{seconds:g} s of work and a pre-emphasis of {emphasis:g} make no sense", mend="Give seconds above 0, emphasis from 0 to below 1.")
     if output is not None:
         check_writable(output, suffixes=(".json",))
-    joined = pair(dry, target, engine=engine, oversample=oversample, controls=controls, settings=settings, channel=channel,
-                  progress=lambda done, text: tell(0.1 * done, f"playing the target: {text}"))
-    x, y, rate, recorded = joined.x, joined.y, joined.sample_rate, joined.recorded
+    folder = isinstance(dry, (str, Path)) and Path(dry).is_dir()
+    if folder == (target is not None):
+        raise SignalError("the folder of a dataset has its targets within" if folder else "there is no target", place=None if isinstance(dry, Audio) else Place(str(dry)),
+                          mend="Name no target beside it." if folder else "Name a recording or a model, or the folder of a dataset.")
+    joined = taken = None
+    knobs: dict = {}
+    if folder:
+        taken = takes(dry)
+        x, y, rate, recorded, notes, knobs["positions"], knobs["controls"] = taken.xs, taken.ys, taken.sample_rate, False, taken.notes, taken.positions, taken.controls
+    else:
+        joined = pair(dry, target, engine=engine, oversample=oversample, controls=controls, settings=settings, channel=channel,
+                      progress=lambda done, text: tell(0.1 * done, f"playing the target: {text}"))
+        x, y, rate, recorded, notes = joined.x, joined.y, joined.sample_rate, joined.recorded, joined.notes
+    middle = stage(stack, rate, tuple(free)) if stack is not None else None
+    check_knobs(taken.controls if taken else (), middle)
+    if middle is not None:
+        knobs["middle"] = (middle,)
     rng = np.random.default_rng(seed)
     share = SWAP_SHARE if curve is not None else 0.0
-    first, start = None, 0.0 if recorded else 0.1
+    first, start = None, 0.0 if recorded or folder else 0.1
     result = fit_block(blocks, x, y, sample_rate=rate, rng=rng, hold=hold, emphasis=emphasis, level=level, seconds=seconds * (1.0 - share), check=recorded,
+                       **knobs,
                        checkpoint=checkpoint, progress=lambda done, text: tell(start + (1.0 - share - start) * done, text))
     if curve is not None:
         first = result
@@ -156,9 +180,12 @@ def fit(dry: str | Path | Audio, target: str | Path | Audio | Circuit | Processo
         other = first.block
         for place in places:
             other = other.replace(curve=curve, at=place, size=size)
-        result = fit_block(other, x, y, sample_rate=rate, rng=rng, hold=hold, emphasis=emphasis, level=level, seconds=seconds * share, check=False,
+        result = fit_block(other, x, y, sample_rate=rate, rng=rng, hold=hold, emphasis=emphasis, level=level, seconds=seconds * share, check=False, positions=knobs.get("positions"),
                            progress=lambda done, text: tell(1.0 - share + share * done, f"{curve}: {text}"))
     if output is not None:
         save(result.block, output)
     tell(1.0, "done")
-    return Fit(result.block, result, first, joined.alignment, joined.shift, joined.notes, portrait(result.block, x, y))
+    if taken is not None:  # the picture shows the first recording, at its position
+        shown = portrait(result.block.turn(**taken.positions[0]), x[0], y[0])
+        return Fit(result.block, result, first, None, 0, notes, shown, score(result.block, taken.tests), score(result.block, taken.unseen))
+    return Fit(result.block, result, first, joined.alignment, joined.shift, notes, portrait(result.block, x, y))

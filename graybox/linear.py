@@ -196,7 +196,7 @@ class LinearCircuit:
                  "x": np.zeros(m), "y": np.zeros(m)}
         if columns is not None:
             state |= {"v": np.zeros(m), "w": np.zeros(m), "J": np.zeros((m, columns)), "out": np.zeros((m, columns)),
-                      "row": np.zeros(columns)}
+                      "row": np.zeros(columns), "slopes": self.slopes()}  # once a recording: a netlist is taken apart for them
         return state
 
     def glide(self, state) -> None:
@@ -212,7 +212,7 @@ class LinearCircuit:
         own = np.empty((len(x), 2 * len(state["a"]) + 1))
         y = recursions.push_rational(x, J, P, state["b"], state["a"], state["x"], state["y"], state["v"], state["w"],
                                      state["J"], state["out"], state["row"], own)
-        return y, own @ self.slopes()
+        return y, own @ state["slopes"]
 
     def settle(self, level, state):
         out = level * state["b"].sum() / (1.0 + state["a"].sum())
