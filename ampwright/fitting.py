@@ -82,8 +82,8 @@ def draw(fit: Fit, path: str | Path, title: str = "") -> None:
 
 
 def fit(dry: str | Path | Audio, target: str | Path | Audio | Circuit | Processor | None, output: str | Path | None = None, *, blocks: str | Block = "wh",
-        curve: str | None = None, size: int | None = None, stack: str | Path | Circuit | None = None, free: Sequence[str] = (), engine: str = "nodal", oversample: int = 4, controls: Mapping[str, float | str] | None = None,
-        settings: Mapping[str, object] | None = None, channel: int | None = None, seconds: float = 180.0, hold: float = 0.15,
+        curve: str | None = None, size: int | None = None, stack: str | Path | Circuit | None = None, free: Sequence[str] = (), engine: str = "nodal",
+        oversample: int = 4, controls: Mapping[str, float | str] | None = None, settings: Mapping[str, object] | None = None, channel: int | None = None, seconds: float = 180.0, hold: float = 0.15,
         emphasis: float = 0.0, level: float = 0.0, seed: int = 0, checkpoint: str | Path | None = None, progress: Progress | None = None) -> Fit:
     """Fit a block to recordings or to a model.
 
