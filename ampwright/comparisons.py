@@ -2,8 +2,8 @@
 
 A signal is named by text as ``[LABEL=]WHAT[@NAME=VALUE,...]``. WHAT is a recording (``.wav``, ``.flac``) or anything that `models.load`
 knows. The names ``engine`` and ``oversample`` choose how a circuit is solved, all others set controls:
-``"Screamer, 4x=tube_screamer@oversample=4,drive=0.8"``. Samples are volts to a circuit, unless
-``full_scale`` or ``level`` is given.
+``"Screamer, 4x=tube_screamer@oversample=4,drive=0.8"``. ``ngspice:WHAT`` has ngspice play a netlist, in the deck that `netlists.writer` makes of it; ``steps``
+is how many time steps it takes a sample, at least. Samples are volts to a circuit, unless ``full_scale`` or ``level`` is given.
 """
 
 from __future__ import annotations
@@ -14,19 +14,24 @@ from typing import Callable, Mapping, Sequence
 
 import numpy as np
 
-from ampwright.models import adjusted, load, locate, player
+from ampwright.costs import cost
+from ampwright.models import adjusted, load, locate, player, ships
 from ampwright.scaled import Scaled
 from ampwright.simulation import Progress, recording
 from circuits.circuit import Circuit
 from circuits.errors import CircuitError, ModelFileError, SignalError
 from circuits.processor import Processor
+from netlists.writer import write
 from validation.audio import AUDIO_SUFFIXES, Audio
 from validation.compare import compare as compare_entries
 from validation.comparison import Comparison
 from validation.comparison_file import read_comparison
 from validation.rendering import Entry
 from validation.report import FORMATS, check_output, write_report
+from validation.spice import Ngspice
 
+NGSPICE = "ngspice:"
+CHANNELS = {"left": 1, "right": 2}
 Signal = str | Path | Circuit | Processor | Audio
 
 
@@ -59,19 +64,26 @@ def divide(text: str) -> tuple[str, str, dict[str, str]]:
         if not (equals and name.strip() and value.strip()):
             raise CircuitError(f"{text}: {item!r} is not NAME=VALUE", mend="Write for instance rat@drive=0.7,oversample=4.")
         options[name.strip().lower()] = value.strip()
-    shown = Path(what).name + (f" ({tail})" if tail else "")
+    shown = (NGSPICE if what.startswith(NGSPICE) else "") + Path(what.removeprefix(NGSPICE)).name + (f" ({tail})" if tail else "")
     return label.strip() or shown, what, options
 
 
-def _audio(path: str | Path, channel: int | None) -> Audio:
+def _audio(path: str | Path, channel: int | str | None) -> Audio:
     audio = recording(path)
-    if audio.n_channels > 1 and channel is not None:
-        if not 1 <= channel <= audio.n_channels:
-            raise SignalError(f"{path} has no channel {channel}", mend=f"Choose from 1 to {audio.n_channels}.")
-        return Audio(audio.channel(channel - 1), audio.sample_rate)
-    if audio.n_channels > 1:
-        raise SignalError(f"{path} has {audio.n_channels} channels, and a comparison takes one", mend="Choose one with --channel 1.")
-    return audio
+    if audio.n_channels == 1:
+        return audio
+    if channel is None:
+        raise SignalError(f"{path} has {audio.n_channels} channels, and a comparison takes one",
+                          mend="Choose with --channel: left, right, a number from 1, or mix for their mean.")
+    if channel == "mix":
+        return Audio(np.mean(audio.samples, axis=0), audio.sample_rate)
+    try:
+        number = int(CHANNELS.get(channel, channel))
+    except ValueError:
+        raise SignalError(f"there is no channel {channel!r}", mend="Choose left, right, a number from 1, or mix.") from None
+    if not 1 <= number <= audio.n_channels:
+        raise SignalError(f"{path} has no channel {number}", mend=f"Choose from 1 to {audio.n_channels}, or mix.")
+    return Audio(audio.channel(number - 1), audio.sample_rate)
 
 
 def _digest(path: Path) -> str:
@@ -79,29 +91,50 @@ def _digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def _whole(settings: dict, name: str, default: int, choice: str) -> int:
+    """Take a whole number out of the settings."""
+    given = settings.pop(name, None)
+    try:
+        return default if given is None else int(given)
+    except ValueError:
+        raise CircuitError(f"{name}={given} is not a whole number", mend=f"Use {choice}.") from None
+
+
+def _volts(circuit: Circuit, full_scale: bool, level: float | None) -> float:
+    return level if level is not None else circuit.level if full_scale else 1.0
+
+
 def _ready(model: Circuit | Processor, sample_rate: float, settings: Mapping, engine: str, oversample: int, full_scale: bool,
            level: float | None) -> Processor:
     settings = dict(settings)
     engine = settings.pop("engine", engine)
-    given = settings.pop("oversample", None)
-    try:
-        oversample = int(given) if given is not None else oversample
-    except ValueError:
-        raise CircuitError(f"oversample={given} is not a whole number", mend="Use 1, 2, 4, 8 or 16.") from None
-    if not isinstance(model, Circuit):
-        oversample = 1 if given is None else oversample  # the common setting is for circuits; a capture has its own rate
-    elif not np.isfinite(sample_rate):
+    # the common setting is for circuits; a capture has its own rate
+    oversample = _whole(settings, "oversample", oversample if isinstance(model, Circuit) else 1, "1, 2, 4, 8 or 16")
+    if isinstance(model, Circuit) and not np.isfinite(sample_rate):
         raise SignalError("a circuit needs a dry recording to be compared", mend="Give one.")
     ready = adjusted(model, settings)
     processor = player(ready, sample_rate, engine=engine, oversample=oversample)
     if isinstance(ready, Circuit) and (full_scale or level is not None):
-        return Scaled(processor, ready.level if level is None else level)
+        return Scaled(processor, _volts(ready, full_scale, level))
     return processor
 
 
+def _by_ngspice(model: Circuit | Processor, sample_rate: float, settings: Mapping, full_scale: bool, level: float | None) -> Ngspice:
+    if not isinstance(model, Circuit):
+        raise CircuitError("ngspice plays netlists, and this is another kind of model", mend="Leave out ngspice: before it.")
+    if not np.isfinite(sample_rate):
+        raise SignalError("a circuit needs a dry recording to be compared", mend="Give one.")
+    settings = dict(settings)
+    steps = _whole(settings, "steps", 8, "1 to 64, for instance 8")
+    if not 1 <= steps <= 64:
+        raise CircuitError(f"steps={steps} makes no sense", mend="Use 1 to 64 time steps a sample.")
+    ready = adjusted(model, settings)
+    return Ngspice(write(ready), sample_rate, steps, _volts(ready, full_scale, level))
+
+
 def entry(signal: Signal, label: str = "", *, engine: str = "nodal", oversample: int = 1, controls: Mapping[str, float | str] | None = None,
-          channel: int | None = None, full_scale: bool = False, level: float | None = None,
-          load: Callable[[str], Circuit | Processor] = load) -> Entry:
+          channel: int | str | None = None, full_scale: bool = False, level: float | None = None, settings: Mapping[str, object] | None = None,
+          load: Callable[..., Circuit | Processor] = load) -> Entry:
     """Make an entry of a comparison; nothing is read before it is needed, so that a bad one costs only its own row.
 
     Parameters
@@ -114,12 +147,14 @@ def entry(signal: Signal, label: str = "", *, engine: str = "nodal", oversample:
         For circuits that do not say themselves.
     controls : mapping, optional
         Set on the model, before the text's own options.
-    channel : int, optional
-        Which channel of a recording with several, from 1.
+    channel : int or str, optional
+        Which channel of a recording with several: a number from 1, "left", "right", or "mix" for their mean.
     full_scale : bool
         To circuits, 1.0 of the dry recording is their level and not 1 V; so is 1.0 of what they give.
     level : float, optional
         Volts of a full-scale sample instead; implies ``full_scale``.
+    settings : mapping, optional
+        Handed to ``load`` for netlists of the user's: ``input``, ``output``, ``controls``, ``include_paths``. Our own schematics declare theirs.
     load : callable
         Reads a model from a path or name.
     """
@@ -127,23 +162,31 @@ def entry(signal: Signal, label: str = "", *, engine: str = "nodal", oversample:
     if isinstance(signal, Audio):
         return Entry(label or "recording", lambda rate: signal)
     if not isinstance(signal, (str, Path)):
-        return Entry(label or type(signal).__name__, lambda rate: _ready(signal, rate, controls, engine, oversample, full_scale, level))
+        return Entry(label or type(signal).__name__, lambda rate: _ready(signal, rate, controls, engine, oversample, full_scale, level), cost=cost)
     own, what, options = divide(str(signal))
-    if Path(what).suffix.lower() in AUDIO_SUFFIXES:
+    if Path(what).suffix.lower() in AUDIO_SUFFIXES and not what.startswith(NGSPICE):
         digest = _digest(Path(what)) if Path(what).is_file() else ""
         return Entry(label or own, lambda rate: _audio(what, channel), what, digest)
+    outside, what = what.startswith(NGSPICE), what.removeprefix(NGSPICE)
+    how: Mapping[str, object] = {}
     try:
-        digest = _digest(locate(what).path)
+        place = locate(what)
+        digest = _digest(place.path)
+        if place.kind == "netlist" and not ships(what):
+            how = settings or {}
     except ModelFileError:
         digest = ""  # said again, with its reason, when it is loaded
-    source = what + ("@" + ",".join(f"{name}={value}" for name, value in options.items()) if options else "")
-    return Entry(label or own, lambda rate: _ready(load(what), rate, {**controls, **options}, engine, oversample, full_scale, level), source, digest)
+    source = (NGSPICE if outside else "") + what + ("@" + ",".join(f"{name}={value}" for name, value in options.items()) if options else "")
+    if outside:
+        return Entry(label or own, lambda rate: _by_ngspice(load(what, **how), rate, {**controls, **options}, full_scale, level), source, digest)
+    return Entry(label or own, lambda rate: _ready(load(what, **how), rate, {**controls, **options}, engine, oversample, full_scale, level), source,
+                 digest, cost)
 
 
 def compare(dry: str | Path | Audio | None, target: Signal, candidates: Sequence[Signal] | Mapping[str, Signal], output: str | Path | None = None, *,
             align: str = "latency", formats: Sequence[str] = FORMATS, engine: str = "nodal", oversample: int = 1, segment_length: float = 0.5,
-            measure: bool = True, channel: int | None = None, full_scale: bool = False, level: float | None = None, seed: int = 0,
-            load: Callable[[str], Circuit | Processor] = load, command: str = "", progress: Progress | None = None) -> Comparison:
+            measure: bool = True, channel: int | str | None = None, full_scale: bool = False, level: float | None = None, seed: int = 0,
+            settings: Mapping[str, object] | None = None, load: Callable[..., Circuit | Processor] = load, command: str = "", progress: Progress | None = None) -> Comparison:
     """Compare candidates with a target, and write a report.
 
     Parameters
@@ -165,12 +208,14 @@ def compare(dry: str | Path | Audio | None, target: Signal, candidates: Sequence
         Seconds of the segments of intervals and tests.
     measure : bool
         Whether models are also measured with tones.
-    channel : int, optional
-        Which channel of recordings with several, from 1.
+    channel : int or str, optional
+        Which channel of recordings with several: a number from 1, "left", "right", or "mix" for their mean.
     full_scale, level
         What 1.0 of a recording is to circuits, as for `simulate`: 1 V if neither is given.
     seed : int
         Of the bootstrap.
+    settings : mapping, optional
+        For netlists of the user's, as for `load`: ``input``, ``output``, ``controls``, ``include_paths``.
     load : callable
         Reads a model from a path or name.
     command : str
@@ -197,7 +242,8 @@ def compare(dry: str | Path | Audio | None, target: Signal, candidates: Sequence
     if output is not None:
         check_output(output)
     heard = dry if dry is None or isinstance(dry, Audio) else _audio(dry, channel)
-    common = {"engine": engine, "oversample": oversample, "channel": channel, "full_scale": full_scale, "level": level, "load": load}
+    common = {"engine": engine, "oversample": oversample, "channel": channel, "full_scale": full_scale, "level": level, "settings": settings,
+              "load": load}
     named = candidates.items() if isinstance(candidates, Mapping) else [("", signal) for signal in candidates]
     entries = [entry(signal, label, **common) for label, signal in named]
     comparison = compare_entries(

@@ -186,6 +186,11 @@ class BlockProcessor:
         return self._block.n_parameters
 
     @property
+    def stages(self) -> tuple:
+        """The stages as they are played, antialiased where asked for."""
+        return self._stages
+
+    @property
     def sample_rate(self) -> float:
         return self._block.sample_rate
 

@@ -15,9 +15,19 @@ from test_door_commands import RC, command, refused
 
 import ampwright
 from ampwright.comparisons import divide, failures, redraw
+from ampwright.costs import cost
 from ampwright.scaled import Scaled
 from circuits.errors import CircuitError, SignalError
+from circuits.rate import Oversampled
+from graybox.blocks import Block, BlockProcessor
+from graybox.chain import Static
+from graybox.curves import Tanh
+from graybox.filters import Gain
+from validation import spice
 from validation.audio import Audio, read_audio, write_audio
+from validation.captures.chain import Chain, Parallel
+from validation.captures.impulse import Impulse
+from validation.captures.resampled import Resampled
 from validation.signals import shipped_phrase
 
 CLIPPER = ("clipper\n*@ input VIN in\n*@ output out\n*@ control r 1k 10k\n.param r=2k2\n.model d d is=2.52n n=1.752\n"
@@ -72,8 +82,9 @@ def test_every_mistake_is_one_line(desk, capsys):
     refused(capsys, "at least one candidate", "compare", "in.wav", "--target", "rc.cir")
     refused(capsys, "none.wav|no such file", "compare", "none.wav", "--target", "rc.cir", "rc.cir")
     refused(capsys, "none.cir|no such file", "compare", "in.wav", "--target", "none.cir", "rc.cir")
-    refused(capsys, "2 channels|--channel 1", "compare", "stereo.wav", "--target", "rc.cir", "rc.cir")
+    refused(capsys, "2 channels|--channel: left, right", "compare", "stereo.wav", "--target", "rc.cir", "rc.cir")
     refused(capsys, "no channel 3|1 to 2", "compare", "stereo.wav", "--target", "rc.cir", "rc.cir", "--channel", "3")
+    refused(capsys, "no channel 'up'|left, right", "compare", "stereo.wav", "--target", "rc.cir", "rc.cir", "--channel", "up")
     refused(capsys, "silent", "compare", "in.wav", "--target", "silent.wav", "rc.cir")
     refused(capsys, "holds other files|thesis.txt", "compare", "in.wav", "--target", "rc.cir", "rc.cir", "-o", "mine")
     refused(capsys, "no format 'pdf'", "compare", "in.wav", "--target", "rc.cir", "rc.cir", "--format", "pdf")
@@ -109,6 +120,76 @@ def test_full_scale_is_a_matter_of_volts(desk, capsys):
 
 def test_a_scaled_circuit_is_a_processor():
     check_processor(lambda: Scaled(ampwright.player(ampwright.load("diode_clipper"), 48000.0), 0.5))
+
+
+def test_channels_are_chosen_or_mixed(desk, capsys):
+    dry = read_audio("in.wav").samples
+    write_audio("both.wav", np.stack([dry, 0.5 * np.tanh(3.0 * dry)]), 48000)
+    for channel, esr in (("left", 0.0), ("1", 0.0), ("mix", 0.0)):
+        target = dry if channel != "mix" else 0.5 * (dry + 0.5 * np.tanh(3.0 * dry))
+        found = ampwright.compare(None, Audio(target, 48000.0), {"both": "both.wav"}, channel=channel)
+        assert found.rows[0].scores["esr"] == pytest.approx(esr, abs=1e-12), "32-bit floats"
+    code, out, err = command(capsys, "compare", "in.wav", "--target", "both.wav", "both.wav", "-o", "r", "--format", "csv", "--channel", "right")
+    assert code == 0, err
+    code, out, err = command(capsys, "compare", "in.wav", "--target", "in.wav", "both.wav", "in.wav", "-o", "r", "--format", "csv")
+    assert code == 3 and "both.wav has 2 channels" in err, "it costs its own row only"
+
+
+def test_netlists_without_declarations_take_the_options_of_simulate(desk, capsys):
+    Path("bare.cir").write_text("bare\n.param r=1k\nVa a 0 0\nVin in 0 0\nR1 in x {r}\nR2 a x 1k\nC1 x 0 10n\n.end\n")
+    refused(capsys, "bare.cir|--input", "compare", "in.wav", "--target", "bare.cir", "rc_lowpass", "-o", "r")
+    code, out, err = command(capsys, "compare", "in.wav", "--target", "bare.cir@r=2k", "same=bare.cir@r=2k", "bare.cir", "rc_lowpass", "-o", "r",
+                             "--format", "csv", "--input", "vin", "--output", "x", "--control", "r:100:10k", "--no-measure")
+    assert code == 0, err
+    rows = {row["candidate"]: row for row in csv.DictReader(io.StringIO(Path("r/scores.csv").read_text(encoding="utf-8")))}
+    assert float(rows["same"]["esr"]) == 0.0 and float(rows["bare.cir"]["esr"]) > 1e-3 and "rc_lowpass" in rows, "our own declare theirs"
+
+
+@pytest.mark.skipif(spice.library() is None, reason="ngspice's shared library is not installed; that it is missing is tested below")
+def test_ngspice_is_a_candidate(desk, capsys):
+    write_audio("short.wav", read_audio("in.wav").samples[:9600], 48000)
+    code, out, err = command(capsys, "compare", "short.wav", "--target", "clipper.cir@oversample=16,r=3k", "ngspice:clipper.cir@r=3k,steps=4", "2x=clipper.cir@oversample=2,r=3k",
+                             "wrong=ngspice:short.wav", "-o", "r", "--format", "csv", "--no-measure")
+    assert code == 3 and "wrong: ngspice plays netlists" in err and "steps of at most 1/4 sample" in err
+    rows = {row["candidate"]: row for row in csv.DictReader(io.StringIO(Path("r/scores.csv").read_text(encoding="utf-8")))}
+    assert float(rows["ngspice:clipper.cir (r=3k,steps=4)"]["esr"]) < 1e-6, "an independent solver, and our filters"
+    assert float(rows["ngspice:clipper.cir (r=3k,steps=4)"]["real_time_factor"]) > 0.0
+    code, out, err = command(capsys, "compare", "short.wav", "--target", "ngspice:clipper.cir", "clipper.cir@oversample=8", "-o", "r", "--format", "csv", "--level", "2")
+    assert code == 0, err
+    row = next(csv.DictReader(io.StringIO(Path("r/scores.csv").read_text(encoding="utf-8"))))
+    assert float(row["esr"]) < 1e-6, "as a target, and in full scale"
+    refused(capsys, "steps=0|1 to 64", "compare", "short.wav", "--target", "ngspice:clipper.cir@steps=0", "clipper.cir", "-o", "r")
+
+
+def test_a_missing_ngspice_costs_its_row(desk, capsys, monkeypatch):
+    monkeypatch.setattr(spice, "library", lambda: None)
+    code, out, err = command(capsys, "compare", "in.wav", "--target", "rc.cir", "ngspice:rc.cir", "rc.cir@oversample=2", "-o", "r", "--format", "csv", "--no-measure")
+    assert code == 3 and "ngspice's shared library is not installed. Install it" in err
+
+
+def test_costs_are_those_of_closed_forms():
+    """Two for a multiplication and an addition; what is counted by hand on small models comes out."""
+    three = Impulse([0.5, 0.25, 0.1], 48000.0)
+    assert cost(three) == (3.0, 6.0)
+    assert cost(Oversampled(Impulse([0.5, 0.25, 0.1], 96000.0), 2)) == (3.0, 12.0 + 4.0 * 225), "225 taps, up and down"
+    resampled = Resampled(three, 96000.0)
+    assert cost(resampled) == (3.0, 3.0 + 2.0 * (0.5 * resampled.taps[0] + resampled.taps[1]))
+    assert cost(Chain([("a", three, 1.0, 1.0), ("b", Parallel([("x", three), ("y", three)]), 1.0, 1.0)], 48000.0)) == (9.0, 19.0)
+    block = BlockProcessor(Block((Gain(2.0), Static(Tanh())), 48000.0))
+    assert cost(block)[1] == 2.0 * block.n_parameters
+    rc = ampwright.player(ampwright.load("rc_lowpass"), 48000.0)
+    rc.process(np.ones(480))
+    assert cost(rc) == (3.0, 9.0), "R, C and the source; change of the state and output from state and input, and one sum"
+    for engine in ("nodal", "wdf"):
+        clipper = ampwright.player(ampwright.load("diode_clipper"), 48000.0, engine=engine)
+        clipper.process(np.zeros(4800))
+        idle = cost(clipper)[1]
+        clipper.reset()
+        clipper.process(np.sin(np.arange(4800)))
+        assert cost(clipper)[1] > idle > 0.0, "it pays for its iterations"
+    capture = ampwright.load("overdrive")
+    assert cost(capture) == (capture.n_parameters, capture.operations_per_sample)
+    assert all(np.isfinite(cost(ampwright.load("clipper")))) and np.isnan(cost(object())[0])
 
 
 def test_texts_are_divided(desk):

@@ -1,6 +1,6 @@
 """The golden results are what they say: made from the decks that ship, right where a closed form exists, repeatable.
 
-The maker of references (tests/ngspice.py) is itself tested first: its filters, its interpolation, and a circuit whose answer is known.
+The maker of references (validation/spice.py) is itself tested first: its filters, its interpolation, and a circuit whose answer is known.
 """
 
 import json
@@ -11,14 +11,16 @@ import numpy as np
 import pytest
 from scipy.signal import bilinear, lfilter
 
+from circuits.errors import ModelFileError
+from validation import spice
+
 TESTS = Path(__file__).resolve().parent
 sys.path[:0] = [str(TESTS), str(TESTS / "golden")]
 
 import make  # noqa: E402
-import ngspice  # noqa: E402
 
 NAMES = sorted(make.decks())
-needs_ngspice = pytest.mark.skipif(ngspice.library() is None, reason="ngspice's shared library is not installed")
+needs_ngspice = pytest.mark.skipif(spice.library() is None, reason="ngspice's shared library is not installed")
 
 
 def esr(target, estimate):
@@ -38,28 +40,28 @@ def test_filters_leave_the_band_alone():
         fine = np.arange(16 * len(t)) / (16 * 48_000.0)
         exact = (0.5 - 0.5 * np.cos(2 * np.pi * fine * 48_000.0 / (len(t) - 1))) * np.sin(2 * np.pi * frequency * fine + 0.3)
         inner = slice(16 * 100, -16 * 100)  # a window that stands still at both ends needs nothing from outside
-        assert esr(exact[inner], ngspice.raised(tone)[inner]) < 1e-12
-        assert esr(tone[100:-100], ngspice.lowered(exact)[100:-100]) < 1e-12
+        assert esr(exact[inner], spice.raised(tone)[inner]) < 1e-12
+        assert esr(tone[100:-100], spice.lowered(exact)[100:-100]) < 1e-12
     loud = np.sin(2 * np.pi * 25_000.0 * np.arange(16 * 4800) / (16 * 48_000.0))
-    assert np.max(np.abs(ngspice.lowered(loud)[400:-400])) < 1e-6
+    assert np.max(np.abs(spice.lowered(loud)[400:-400])) < 1e-6
 
 
 def test_interpolation_on_uneven_times():
     rng = np.random.default_rng(1)
     times = np.cumsum(np.concatenate([[0.0], rng.uniform(0.2, 1.0, 20_000) / 768_000.0]))
     at = np.linspace(times[10], times[-10], 5_000)
-    assert esr(np.sin(2 * np.pi * 20_000 * at), ngspice.interpolated(at, times, np.sin(2 * np.pi * 20_000 * times))) < 1e-14
+    assert esr(np.sin(2 * np.pi * 20_000 * at), spice.interpolated(at, times, np.sin(2 * np.pi * 20_000 * times))) < 1e-14
 
 
 def test_missing_parameter_is_said():
     with pytest.raises(ValueError, match="no .param drvie"):
-        ngspice.render("title\n*@ input VIN in\n*@ output in\nVIN in 0 SIN(0 1 1)\n.end\n", np.zeros(10), settings={"drvie": 1.0})
+        spice.render("title\n*@ input VIN in\n*@ output in\nVIN in 0 SIN(0 1 1)\n.end\n", np.zeros(10), settings={"drvie": 1.0})
 
 
 @needs_ngspice
 def test_a_refused_deck_says_why():
-    with pytest.raises(ngspice.NgspiceError, match="(?i)unknown|model|error"):
-        ngspice.render("title\n*@ input VIN in\n*@ output in\nVIN in 0 SIN(0 1 1)\nR1 in 0 1k\nD1 in 0 NOSUCH\n.end\n", np.zeros(480))
+    with pytest.raises(ModelFileError, match="(?i)unknown|model|error"):
+        spice.render("title\n*@ input VIN in\n*@ output in\nVIN in 0 SIN(0 1 1)\nR1 in 0 1k\nD1 in 0 NOSUCH\n.end\n", np.zeros(480))
 
 
 @needs_ngspice
@@ -69,7 +71,7 @@ def test_reference_equals_closed_form():
     phase = np.exp(2j * np.pi * np.outer(frequency, t))
     transfer = 1.0 / (1.0 + 2j * np.pi * frequency * 4.7e3 * 47e-9)
     expected = amplitude @ np.imag(transfer[:, None] * phase)
-    found = ngspice.render(str(make.LIBRARY / "rc_lowpass.cir"), amplitude @ np.imag(phase))
+    found = spice.render(str(make.LIBRARY / "rc_lowpass.cir"), amplitude @ np.imag(phase))
     inner = slice(1000, -400)  # the start transient has died away; the filter's end is not reached
     assert esr(expected[inner], found[inner]) < 1e-8
 
@@ -78,7 +80,7 @@ def test_reference_equals_closed_form():
 def test_a_stored_result_comes_out_again():
     stored, about = load("diode_clipper")
     count = 2400
-    again = ngspice.render(str(make.LIBRARY / "diode_clipper.cir"), about["level"] * make.notes()[:count])
+    again = spice.render(str(make.LIBRARY / "diode_clipper.cir"), about["level"] * make.notes()[:count])
     assert esr(stored[:count - 300], again[:count - 300]) < 1e-9
 
 
@@ -97,7 +99,7 @@ def bilinear_reference(numerator, denominator, level):
     """A linear circuit at 768 kHz by the trapezoidal rule: nothing of ngspice in it."""
     rate = 16 * 48_000.0
     b, a = bilinear(numerator, denominator, rate)
-    return ngspice.lowered(lfilter(b, a, ngspice.raised(level * make.notes())))
+    return spice.lowered(lfilter(b, a, spice.raised(level * make.notes())))
 
 
 def test_golden_rc_and_rlc_equal_their_closed_forms():

@@ -16,13 +16,13 @@ from circuits.nodal.processor import NodalProcessor
 from circuits.nodal.response import frequency_response
 from circuits.rate import Oversampled
 from netlists.reader import read
+from validation import spice
 
 TESTS = Path(__file__).resolve().parent
 sys.path[:0] = [str(TESTS), str(TESTS / "golden")]
 
 import compare  # noqa: E402
 import make  # noqa: E402
-import ngspice  # noqa: E402
 import turned  # noqa: E402
 
 POINTS = json.loads((TESTS / "golden" / "points.json").read_text())["decks"]
@@ -62,7 +62,7 @@ def test_sound(name):
     assert compare.esr(stored[:count], found) < 1e-5
 
 
-@pytest.mark.skipif(ngspice.library() is None, reason="ngspice's shared library is not installed")
+@pytest.mark.skipif(spice.library() is None, reason="ngspice's shared library is not installed")
 @pytest.mark.parametrize("name", ["tube_screamer", "fuzz_face", "ring_modulator"])
 def test_sound_with_controls_turned(name):
     ratio, bad, said = turned.against_ngspice(name, np.random.default_rng(11))

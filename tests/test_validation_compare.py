@@ -14,13 +14,10 @@ from shaper import Shaper
 from circuits.errors import ModelFileError, SignalError
 from validation.align import advance
 from validation.audio import Audio, read_audio, resample
-from validation.captures.capture import Capture
-from validation.captures.nam import read_nam
-from validation.captures.resampled import Resampled
 from validation.compare import compare
 from validation.comparison_file import read_comparison, write_comparison
 from validation.metrics import METRICS, evaluate
-from validation.rendering import Entry, cost, render
+from validation.rendering import Entry, render
 from validation.report import page, table
 from validation.response import LEVELS, measure_response
 from validation.segments import LEVEL_EDGES, bootstrap_interval, paired_tests
@@ -143,14 +140,24 @@ def test_declared_latency_is_taken_out():
     assert result.rows[0].scores["esr"] == 0.0 and "declared latency of 100 samples" in result.notes[0]
 
 
-def test_models_that_know_tell_their_cost():
-    document = {"version": "0.5.0", "architecture": "Linear", "config": {"receptive_field": 3, "bias": False}, "weights": [0.5, 0.25, 0.1],
-                "sample_rate": 48000}
-    capture = Capture(read_nam("three-taps.nam", document))
-    assert cost(capture) == (3.0, 6.0) and cost(Resampled(capture, 96000.0)) == (3.0, 3.0)
-    assert all(math.isnan(part) for part in cost(Shaper()))
-    row = compare(DRY, Entry("t", _recording(DRY.samples)), [Entry("capture", lambda rate: Resampled(capture, 44100.0))], measure=False).rows[0]
-    assert row.n_parameters == 3.0 and row.operations == pytest.approx(6.0 * 48000 / 44100)
+def test_the_cost_of_a_model_is_asked_for_and_kept():
+    entries = [Entry("told", _model(), cost=lambda processor: (processor.controls["drive"].position, 6.0)), Entry("untold", _recording(0.9 * TARGET))]
+    rows = {row.label: row for row in compare(DRY, Entry("t", _model()), entries, measure=False).rows}
+    assert (rows["told"].n_parameters, rows["told"].operations) == (4.0, 6.0) and math.isnan(rows["untold"].operations)
+
+
+def test_what_plays_only_whole_recordings_is_a_model_too():
+    class Outside:
+        sample_rate = 96000.0
+
+        def play(self, samples):
+            return Shaper(96000.0, drive=5.0).process(samples), "played elsewhere"
+
+    found = compare(DRY, Entry("t", _model()), [Entry("outside", lambda rate: Outside()), Entry("inside", lambda rate: Shaper(96000.0, drive=5.0))],
+                    measure=True)
+    outside, inside = sorted(found.rows, key=lambda row: row.label, reverse=True)
+    assert outside.kind == "model" and outside.scores["esr"] == inside.scores["esr"] and outside.response is None and outside.real_time_factor > 0.0
+    assert "outside: played elsewhere" in found.notes
 
 
 def test_segments_levels_and_intervals(found):

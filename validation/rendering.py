@@ -1,6 +1,6 @@
 """From an entry of a comparison to samples: load it, play the dry recording through it, and keep what was done to it.
 
-Nothing here knows what a model is made of; a Processor is played, an Audio is taken as it is.
+Nothing here knows what a model is made of; a Processor is played in blocks, an Offline one at once, an Audio is taken as it is.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -21,6 +22,16 @@ from validation.response import Response, measure_response
 _BLOCK = 1 << 15
 
 
+@runtime_checkable
+class Offline(Protocol):
+    """What plays whole recordings only, and can't go on from a state: a simulator outside."""
+
+    sample_rate: float
+
+    def play(self, samples: np.ndarray) -> tuple[np.ndarray, str]:
+        """The output for a whole recording, without latency, and a remark on how it came about."""
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One thing to compare, before it is loaded.
@@ -30,16 +41,19 @@ class Entry:
     label : str
         Its name in the report.
     load : callable
-        ``load(sample_rate)`` returns a Processor or an `Audio`; the rate in Hz is a wish, which a model of fixed rate may
-        not fulfil. May raise any AmpwrightError.
+        ``load(sample_rate)`` returns a Processor, an `Offline` or an `Audio`; the rate in Hz is a wish, which a model of fixed rate
+        may not fulfil. May raise any AmpwrightError.
     source, digest : str
         Path and SHA-256 of the file, for the report.
+    cost : callable, optional
+        ``cost(processor)`` returns its numbers and its operations per sample, after the recording was played; NaN where they can't be told.
     """
 
     label: str
-    load: Callable[[float], Processor | Audio]
+    load: Callable[[float], Processor | Offline | Audio]
     source: str = ""
     digest: str = ""
+    cost: Callable[[Processor], tuple[float, float]] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,18 +81,6 @@ def mono(audio: Audio, label: str) -> np.ndarray:
 def digest_of(samples: np.ndarray) -> str:
     """SHA-256 of samples, for what has no file."""
     return hashlib.sha256(np.ascontiguousarray(samples).tobytes()).hexdigest()
-
-
-def cost(processor: Processor) -> tuple[float, float]:
-    """Learned numbers and operations for each outer sample, NaN where a model does not tell.
-
-    Models that know have ``n_parameters`` and ``operations_per_sample``; wrappers (oversampling, resampling) have ``inner``.
-    """
-    inner = processor
-    while not hasattr(inner, "n_parameters") and hasattr(inner, "inner"):
-        inner = inner.inner
-    return (float(getattr(inner, "n_parameters", math.nan)),
-            float(getattr(inner, "operations_per_sample", math.nan)) * inner.sample_rate / processor.sample_rate)
 
 
 def render(processor: Processor, samples: np.ndarray, progress=None) -> tuple[np.ndarray, float]:
@@ -166,17 +168,26 @@ def perform(entry: Entry, dry: Audio | None, rate: float, n_samples: int | None,
         inner = float(thing.sample_rate)
         if inner != dry.sample_rate:
             notes.append(f"{entry.label}: runs at {inner:g} Hz, the dry recording was resampled from {dry.sample_rate:g} Hz")
-        samples, seconds = render(thing, resample(source, dry.sample_rate, inner), progress)
+        heard = resample(source, dry.sample_rate, inner)
+        bad, costs, response = 0, (math.nan, math.nan), None
+        if isinstance(thing, Offline):
+            begun = time.perf_counter()
+            samples, remark = thing.play(heard)
+            seconds = time.perf_counter() - begun
+            notes.append(f"{entry.label}: {remark}")
+        else:
+            samples, seconds = render(thing, heard, progress)
+            if thing.latency:
+                notes.append(f"{entry.label}: declared latency of {thing.latency} samples taken out")
+            bad = int(thing.run.bad_samples)
+            if bad:
+                notes.append(f"{entry.label}: {bad} samples did not converge, the first at {thing.run.first_bad_time:.4f} s")
+            costs = entry.cost(thing) if entry.cost is not None else costs
+            response = measure_response(thing, level=level) if measure else None
         if inner != rate:
             samples = resample(samples, inner, rate)
             notes.append(f"{entry.label}: output resampled from {inner:g} Hz to {rate:g} Hz")
-        if thing.latency:
-            notes.append(f"{entry.label}: declared latency of {thing.latency} samples taken out")
-        bad = int(thing.run.bad_samples)
-        if bad:
-            notes.append(f"{entry.label}: {bad} samples did not converge, the first at {thing.run.first_bad_time:.4f} s")
-        take = Take(samples, "model", entry.digest, (), dry.duration / seconds if seconds else math.inf, bad,
-                     *cost(thing), measure_response(thing, level=level) if measure else None)
+        take = Take(samples, "model", entry.digest, (), dry.duration / seconds if seconds else math.inf, bad, *costs, response)
     if not np.any(take.samples != take.samples[0]):
         raise SignalError("the signal is silent", mend="Look at its level and its input.")
     if n_samples is not None and len(take.samples) != n_samples:

@@ -26,11 +26,15 @@ def compare(
     engine: choices.Engine = "nodal",
     oversample: choices.Oversample = 1,
     segment: Annotated[float, typer.Option(metavar="SECONDS", help="Length of the segments of intervals and tests.")] = 0.5,
-    channel: Annotated[Optional[int], typer.Option(metavar="N", help="Channel of recordings that have several, from 1.")] = None,
+    channel: Annotated[Optional[str], typer.Option(metavar="left|right|mix|N", help="Channel of recordings that have several; mix is their mean.")] = None,
     full_scale: Annotated[bool, typer.Option("--full-scale", help="Samples are full scale, not volts: 1.0 is each netlist's *@ level.")] = False,
     level: Annotated[Optional[float], typer.Option(metavar="VOLTS", help="Volts of a full-scale sample; implies --full-scale.")] = None,
     measure: Annotated[bool, typer.Option("--measure/--no-measure", help="Measure the models with tones too.")] = True,
     seed: Annotated[int, typer.Option(metavar="N", help="Seed of the bootstrap.")] = 0,
+    input: choices.Input = None,
+    output: choices.Output = None,
+    control: choices.Controls = None,
+    include_path: choices.Include = None,
     json: choices.Json = False,
 ) -> None:
     """Compare recordings and models with a target."""
@@ -48,6 +52,7 @@ def compare(
         with terminal.progress(not json) as tell:
             comparison = comparisons.compare(dry, target, candidates, out, align=align, formats=formats, engine=engine, oversample=oversample,
                                              segment_length=segment, channel=channel, full_scale=full_scale, level=level, measure=measure, seed=seed, progress=tell,
+                                             settings=choices.given(input=input, output=output, control=control, include_paths=include_path),
                                              command=shlex.join(["ampwright", *sys.argv[1:]]))
     report(comparison, out, formats, json=json)
     if comparison.failed:

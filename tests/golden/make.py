@@ -3,7 +3,7 @@
 Run from the root of the tree: ``python tests/golden/make.py [name ...]`` (all decks if none is named; about a quarter of an hour).
 Each result is ``tests/golden/<name>.npz`` with
 
-- ``output``: float32, shape (24000,), volts at 48 kHz, band-limited to 22.5 kHz as `ngspice.render` does;
+- ``output``: float32, shape (24000,), volts at 48 kHz, band-limited to 22.5 kHz as `spice.render` does;
 - ``about``: JSON text with the deck's name and digest (SHA-256 without comments), level (volts of a full-scale sample), settings of its
   ``.param`` lines, the version and options of ngspice, and the command.
 
@@ -23,9 +23,10 @@ from pathlib import Path
 import numpy as np
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-sys.path.insert(0, str(ROOT / "tests"))
+sys.path.insert(0, str(ROOT))
 
-import ngspice  # noqa: E402  (the support module lies beside the tests)
+from validation import spice  # noqa: E402
+
 
 GOLDEN = Path(__file__).resolve().parent
 LIBRARY = ROOT / "netlists" / "library"
@@ -85,12 +86,12 @@ def make(name: str, path: Path) -> str:
     level = drive(name, text)
     declared = not name.startswith("bench_")
     began = time.perf_counter()
-    output = ngspice.render(text, level * notes(), SAMPLE_RATE, timeout=1800.0,
+    output = spice.render(text, level * notes(), SAMPLE_RATE, timeout=1800.0,
                             **({} if declared else {"source": "Vin", "output": "out"}))
     version = re.search(r"ngspice-\S+", subprocess.run(["ngspice", "--version"], capture_output=True, text=True).stdout)
     about = {"deck": path.name, "sha256": digest(text), "level": level, "sample_rate": SAMPLE_RATE,
-             "settings": dict(re.findall(r"(?m)^\.param (\w+)=(\S+)$", text)), "options": ngspice.OPTIONS,
-             "step": f"1/{ngspice.OVERSAMPLING} sample", "ngspice": version.group(0) if version else "unknown",
+             "settings": dict(re.findall(r"(?m)^\.param (\w+)=(\S+)$", text)), "options": spice.OPTIONS,
+             "step": f"1/{spice.OVERSAMPLING} sample", "ngspice": version.group(0) if version else "unknown",
              "command": f"python tests/golden/make.py {name}"}
     np.savez_compressed(GOLDEN / f"{name}.npz", output=output.astype(np.float32), about=json.dumps(about))
     return f"{name}: peak {np.max(np.abs(output)):.4g} V, {time.perf_counter() - began:.1f} s"

@@ -10,14 +10,14 @@ from pathlib import Path
 import numpy as np
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "golden"), str(ROOT / "tests")]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "golden")]
 
 import compare  # noqa: E402  (beside this file)
 import make  # noqa: E402
-import ngspice  # noqa: E402
 from circuits.nodal.processor import NodalProcessor  # noqa: E402
 from circuits.rate import Oversampled  # noqa: E402
 from netlists.reader import read  # noqa: E402
+from validation import spice  # noqa: E402
 
 COUNT, FACTOR = 2880, 8
 
@@ -37,7 +37,7 @@ def against_ngspice(name: str, rng: np.random.Generator) -> tuple[float, int, di
     player = Oversampled(inner, FACTOR)
     player.reset()
     found = compare.play(player, samples)
-    target = ngspice.render(str(path), samples, make.SAMPLE_RATE, settings=values)
+    target = spice.render(str(path), samples, make.SAMPLE_RATE, settings=values)
     return compare.esr(target, found), player.run.bad_samples, positions | {"volts": round(volts, 3), "hertz": round(frequency, 1)}
 
 

@@ -147,6 +147,11 @@ class Parallel:
         self._fresh = True
 
     @property
+    def branches(self) -> tuple[tuple[str, Processor], ...]:
+        """Names and processors."""
+        return tuple(self._branches)
+
+    @property
     def sample_rate(self) -> float:
         """Hz."""
         return self._branches[0][1].sample_rate

@@ -125,6 +125,11 @@ class Resampled:
         self._fresh = True
 
     @property
+    def taps(self) -> tuple[int, int]:
+        """Taps that make one inner sample, and one outer one."""
+        return self._in.taps.shape[1], self._out.taps.shape[1]
+
+    @property
     def sample_rate(self) -> float:
         """Outer rate, Hz."""
         return self._rate
