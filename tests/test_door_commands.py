@@ -177,28 +177,6 @@ def test_response_measures_and_draws(desk, capsys):
     refused(capsys, "no such file", "response", "diode_clipper", "missing.cir", "-o", "elsewhere")
 
 
-def test_demo_plays_the_rig(desk, capsys):
-    code, out, err = command(capsys, "demo", "-o", "rig", "--seconds", "0.3", "--effort", "0")
-    assert code == 0, err
-    for name in ("guitar.wav", "tube_screamer.wav", "preamp_2203.wav"):
-        assert np.max(np.abs(read_audio(f"rig/{name}").samples)) == pytest.approx(10 ** (-1 / 20), abs=1e-4) and f"rig/{name}" in out
-    assert Path("rig/rig.png").read_bytes().startswith(b"\x89PNG") and "rig/rig.png" in out
-    assert out.count("none") == 2 and "x " in out
-    assert not Path("rig/block.json").exists(), "without effort it only plays"
-    Path("taken").write_text("")
-    refused(capsys, "taken|folder", "demo", "-o", "taken")
-
-
-def test_demo_fits_and_compares(desk, capsys):
-    code, out, err = command(capsys, "demo", "-o", "rig", "--seconds", "1", "--effort", "3")
-    assert code == 0, err
-    told = json.loads(Path("rig/report/comparison.json").read_text())
-    errors = {row["label"]: row["scores"]["esr"] for row in told["rows"]}
-    assert len(errors) == 4 and errors["preamp_2203, nodal engine"] < 1e-4 and errors["preamp_2203, wave engine"] < 1e-4
-    assert errors["fitted block"] < 0.5 and all(label in out for label in errors) and Path("rig/report/report.html").stat().st_size > 10_000
-    assert aw.load("rig/block-net.json").sample_rate == 48000.0
-
-
 def test_program_and_module_agree(desk):
     ran = subprocess.run([sys.executable, "-m", "ampwright", "--version"], cwd=ROOT, capture_output=True, text=True)
     assert ran.returncode == 0 and ran.stdout.startswith("ampwright ")

@@ -137,7 +137,7 @@ def test_channels_are_chosen_or_mixed(desk, capsys):
 
 def test_netlists_without_declarations_take_the_options_of_simulate(desk, capsys):
     Path("bare.cir").write_text("bare\n.param r=1k\nVa a 0 0\nVin in 0 0\nR1 in x {r}\nR2 a x 1k\nC1 x 0 10n\n.end\n")
-    refused(capsys, "bare.cir|--input", "compare", "in.wav", "--target", "bare.cir", "rc_lowpass", "-o", "r")
+    refused(capsys, "the output|--output", "compare", "in.wav", "--target", "bare.cir", "rc_lowpass", "-o", "r")
     code, out, err = command(capsys, "compare", "in.wav", "--target", "bare.cir@r=2k", "same=bare.cir@r=2k", "bare.cir", "rc_lowpass", "-o", "r",
                              "--format", "csv", "--input", "vin", "--output", "x", "--control", "r:100:10k", "--no-measure")
     assert code == 0, err
@@ -154,7 +154,7 @@ def test_ngspice_is_a_candidate(desk, capsys):
     rows = {row["candidate"]: row for row in csv.DictReader(io.StringIO(Path("r/scores.csv").read_text(encoding="utf-8")))}
     assert float(rows["ngspice:clipper.cir (r=3k,steps=4)"]["esr"]) < 1e-6, "an independent solver, and our filters"
     assert float(rows["ngspice:clipper.cir (r=3k,steps=4)"]["real_time_factor"]) > 0.0
-    code, out, err = command(capsys, "compare", "short.wav", "--target", "ngspice:clipper.cir", "clipper.cir@oversample=8", "-o", "r", "--format", "csv", "--level", "2")
+    code, out, err = command(capsys, "compare", "short.wav", "--target", "ngspice:clipper.cir", "clipper.cir@oversample=16", "-o", "r", "--format", "csv", "--level", "2")
     assert code == 0, err
     row = next(csv.DictReader(io.StringIO(Path("r/scores.csv").read_text(encoding="utf-8"))))
     assert float(row["esr"]) < 1e-6, "as a target, and in full scale"

@@ -314,7 +314,6 @@ def align(target, estimate, sample_rate: float, *, max_latency: float = 0.5) -> 
         raise SignalError(f"the two recordings don't seem to belong together: their coherence is {coherence:.3f}, "
                           f"and at least {LEAST_COHERENCE} is expected", mend="Check the files, or align nothing.")
     fraction = _phase_slope(spectra.cross.sum(axis=0), spectra.size)
-    fraction += _phase_slope(_spectra(target, advance(moved, fraction)).cross.sum(axis=0), spectra.size)
     edge = _HALF + abs(int(latency)) + 1
     inner = slice(edge, -edge) if len(target) > 4 * edge and np.any(target[edge:-edge]) else slice(None)
     finer = advance(estimate, latency + fraction)

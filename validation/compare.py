@@ -23,8 +23,9 @@ from validation.loudness import loudness
 from validation.metrics import METRICS, evaluate
 from validation.rendering import Entry, Take, digest_of, mono, perform
 from validation.segments import LEVEL_EDGES, bootstrap_interval, errors_by_level, loud_segments, paired_tests, segment_energies
-from validation.spectral_metrics import RESOLUTIONS, multi_resolution_stft_many
+from validation.spectral_metrics import RESOLUTIONS, frame_distances_many, multi_resolution_stft_many
 
+_SHARED = ("multi_resolution_stft", "log_spectral_distance", "mel_cepstral_distance", "loudness_difference")  # what is known of the target is made once for everybody
 _FRAME = 0.05  # seconds of a frame of the level table
 _log = logging.getLogger(__name__)
 
@@ -169,10 +170,10 @@ def compare(dry: Audio | None, target: Entry, candidates, *, mode: str = "latenc
         raise SignalError(f"only {max(stop - start, 0)} samples are common to all", mend="Give longer recordings or align nothing.")
     if not np.any(truth[region]):
         raise SignalError("the target is silent where it is compared", mend="Give a target with sound.")
-    rows = _score(rows, takes, alignments, truth, region, rate, mode, segment_length, rng)
+    heard = loudness(truth[region], rate)
+    rows = _score(rows, takes, alignments, truth, region, rate, mode, segment_length, rng, heard)
     pairs = _test_pairs(rows, truth[region], max(int(segment_length * rate), 1))
     rows.sort(key=lambda row: (row.failed, row.scores.get("esr", math.inf)))
-    heard = loudness(truth[region], rate)
     settings = {"alignment": mode, "segment_length": f"{segment_length:g} s", "max_latency": f"{max_latency:g} s", **(settings or {})}
     tell(1.0, "done")
     return Comparison(rate, mode, Rendering(target.label, target.source, reference.kind, reference.digest, reference.samples, heard),
@@ -202,20 +203,25 @@ def _scores(reference, estimates, rate, names) -> list[dict] | SignalError:
         return error
 
 
-def _score(rows, takes, alignments, truth, region, rate, mode, segment_length, rng) -> list[Row]:
-    names = [name for name in METRICS if name != "multi_resolution_stft"]
+def _score(rows, takes, alignments, truth, region, rate, mode, segment_length, rng, heard) -> list[Row]:
+    names = [name for name in METRICS if name not in _SHARED]
     aligned = [take if take is None else
                apply(alignment, take.samples[:len(truth)], mode)[region] if alignment is not None and mode != "none" else
                take.samples[:len(truth)][region] for take, alignment in zip(takes, alignments)]
     raw = [None if take is None else take.samples[:len(truth)][region] for take in takes]
-    present = [index for index, take in enumerate(takes) if take is not None]
+    result = list(rows)
+    for index, (one, other) in enumerate(zip(aligned, raw)):
+        if takes[index] is not None and not (np.any(one) and np.any(other)):
+            result[index] = replace(rows[index], message="the signal is silent where it is compared")
+    present = [index for index, take in enumerate(takes) if take is not None and not result[index].failed]
     reference = truth[region]
-    # the target's spectra are computed once for everybody
     moved = [k for k in present if not np.array_equal(raw[k], aligned[k])]
     estimates = [aligned[k] for k in present] + [raw[k] for k in moved]
-    distances = np.mean(_together(lambda one: multi_resolution_stft_many(reference, estimates, resolutions=(one,)), RESOLUTIONS), axis=0).tolist()
+    several = _together(lambda work: work(), [
+        *(lambda one=one: multi_resolution_stft_many(reference, estimates, resolutions=(one,)) for one in RESOLUTIONS),
+        lambda: frame_distances_many(reference, estimates, rate), lambda: [loudness(one, rate) - heard for one in estimates]])
+    shared = [dict(zip(_SHARED, (sum(values) / len(RESOLUTIONS), *distances, louder))) for *values, distances, louder in zip(*several)]
     size = max(int(segment_length * rate), 1)
-    result = list(rows)
     draws = int(rng.integers(2**63))  # the same resampling for all, so that equal candidates have equal intervals
     tables = _together(lambda k: _scores(reference, [aligned[k], raw[k]] if k in moved else [aligned[k]], rate, names), present)
     for order, (index, table) in enumerate(zip(present, tables)):
@@ -223,14 +229,14 @@ def _score(rows, takes, alignments, truth, region, rate, mode, segment_length, r
             result[index] = replace(rows[index], message=_explain(table))
             continue
         scores, as_is = table[0], dict(table[-1])
-        scores["multi_resolution_stft"] = distances[order]
-        as_is["multi_resolution_stft"] = distances[len(present) + moved.index(index)] if index in moved else distances[order]
+        scores.update(shared[order])
+        as_is.update(shared[len(present) + moved.index(index)] if index in moved else shared[order])
         signal, error = segment_energies(reference, aligned[index], size)
         loud = loud_segments(signal)
         segments = np.full(len(signal), math.nan)
         segments[loud] = error[loud] / signal[loud]
         rendering = Rendering(rows[index].label, rows[index].source, rows[index].kind, rows[index].digest, takes[index].samples,
-                              loudness(aligned[index], rate))
+                              heard + scores["loudness_difference"])
         result[index] = replace(rows[index], rendering=rendering, alignment=alignments[index],
                                 scores={name: scores[name] for name in METRICS}, scores_as_is={name: as_is[name] for name in METRICS},
                                 interval=bootstrap_interval(signal[loud], error[loud], np.random.default_rng(draws)), segments=segments,

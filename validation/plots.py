@@ -20,7 +20,8 @@ import warnings
 from collections.abc import Mapping
 
 import numpy as np
-from scipy.signal import csd, stft, welch
+from scipy.fft import rfft
+from scipy.signal import stft
 
 from validation.comparison import Comparison
 from validation.response import Response
@@ -211,6 +212,17 @@ def _smooth(frequencies: np.ndarray, values: np.ndarray, centres: np.ndarray, wi
     return (total[high] - total[low]) / (high - low)
 
 
+def _averaged(x: np.ndarray, y: np.ndarray, size: int) -> np.ndarray:
+    """Welch's average of ``conj(X) Y`` over half-overlapped Hann frames without their means, shape (size // 2 + 1,); in no unit."""
+    window = np.hanning(size + 1)[:-1]
+    frames = [np.lib.stride_tricks.sliding_window_view(samples, size)[::max(size // 2, 1)] for samples in (x, y)]
+    total = np.zeros(size // 2 + 1, dtype=complex)
+    for first in range(0, len(frames[0]), 16):
+        X, Y = (rfft((part[first:first + 16] - part[first:first + 16].mean(axis=1, keepdims=True)) * window, axis=1) for part in frames)
+        total += np.einsum("ij,ij->j", np.conj(X), Y)
+    return total
+
+
 def plot_spectrum(comparison: Comparison, *, ax=None):
     """Long-term power spectra, smoothed to twelfths of an octave, dB re the target's strongest."""
     rate, styles = comparison.sample_rate, comparison_styles(comparison)
@@ -218,8 +230,10 @@ def plot_spectrum(comparison: Comparison, *, ax=None):
     centres = np.geomspace(20.0, 0.49 * rate, 400)
     size = min(16384, len(comparison.reference()))
 
+    f = np.fft.rfftfreq(size, 1.0 / rate)
+
     def density(samples):
-        f, power = welch(samples, rate, nperseg=size)
+        power = _averaged(samples, samples, size).real
         return 10.0 * np.log10(np.maximum(_smooth(f, power, centres, 12.0), 1e-24))
 
     reference = density(comparison.reference())
@@ -239,12 +253,11 @@ def plot_linear_response(comparison: Comparison, *, ax=None):
     dry = comparison.dry.samples[slice(*comparison.region)]
     size = min(8192, len(dry))
     centres = np.geomspace(40.0, 0.49 * rate, 300)
-    f, power = welch(dry, rate, nperseg=size)
+    f, power = np.fft.rfftfreq(size, 1.0 / rate), _averaged(dry, dry, size).real
     loud = power > 1e-6 * power.max()
     for label, samples in [(comparison.target.label, comparison.reference()), *((row.label, comparison.estimate(row)) for row in comparison.good)]:
         samples = samples[:len(dry)]
-        cross = np.abs(csd(dry[:len(samples)], samples, rate, nperseg=size)[1])
-        own = welch(samples, rate, nperseg=size)[1]
+        cross, own = np.abs(_averaged(dry[:len(samples)], samples, size)), _averaged(samples, samples, size).real
         heard = loud & (cross**2 > 0.5 * power * own)  # where the music has nothing, or not to do with it, a ratio says nothing
         gain = 20.0 * np.log10(np.maximum(_smooth(f, cross, centres, 6.0), 1e-24) / np.maximum(_smooth(f, power, centres, 6.0), 1e-24))
         gain[_smooth(f, heard.astype(float), centres, 6.0) < 0.5] = np.nan
@@ -397,6 +410,6 @@ def _save(figure, kind: str) -> bytes:
             FigureCanvasSVG(figure).print_svg(out, metadata={"Date": None, "Creator": "Ampwright"})
         else:
             figure.set_dpi(160)
-            FigureCanvasAgg(figure).print_png(out, metadata={"Software": "Ampwright"})
+            FigureCanvasAgg(figure).print_png(out, metadata={"Software": "Ampwright"}, pil_kwargs={"compress_level": 3})  # a third of the time, a tenth larger
     figure.set_layout_engine("none")  # laid out once: the next format need not do it again
     return out.getvalue()

@@ -16,6 +16,7 @@ IEC 61672-1:2013, annex E: poles of the A-weighting.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
@@ -82,8 +83,16 @@ def esr_first_order(target, estimate, *, coefficient: float = 0.85) -> float:
     0.0001
     """
     target, estimate = check_pair(target, estimate)
-    taps = np.array([1.0, -coefficient])
-    return esr(np.convolve(target, taps), np.convolve(estimate, taps))
+    return _filtered_ratio(target, estimate, lambda samples: np.convolve(samples, (1.0, -coefficient)))
+
+
+def _filtered_ratio(target: np.ndarray, estimate: np.ndarray, emphasis: Callable[[np.ndarray], np.ndarray]) -> float:
+    """ESR behind a linear filter, which sees the target and the error."""
+    signal, error = emphasis(target), emphasis(target - estimate)
+    power = float(signal @ signal)
+    if power == 0.0:
+        raise SignalError("the target is silent behind the filter", mend="Errors relative to silence mean nothing: give a target with sound.")
+    return float(error @ error) / power
 
 
 @lru_cache(maxsize=8)
@@ -119,7 +128,7 @@ def esr_a_weighted(target, estimate, sample_rate: float) -> float:
     """
     target, estimate = check_pair(target, estimate)
     taps = a_weighting_taps(float(sample_rate))
-    return esr(oaconvolve(target, taps, mode="same"), oaconvolve(estimate, taps, mode="same"))
+    return _filtered_ratio(target, estimate, lambda samples: oaconvolve(samples, taps, mode="same"))
 
 
 def esr_a_weighted_low_passed(target, estimate, sample_rate: float) -> float:
@@ -133,7 +142,7 @@ def esr_a_weighted_low_passed(target, estimate, sample_rate: float) -> float:
     """
     target, estimate = check_pair(target, estimate)
     taps = np.convolve(a_weighting_taps(float(sample_rate)), [1.0, 0.85])
-    return esr(oaconvolve(target, taps), oaconvolve(estimate, taps))
+    return _filtered_ratio(target, estimate, lambda samples: oaconvolve(samples, taps))
 
 
 def dc_error(target, estimate) -> float:
