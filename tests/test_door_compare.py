@@ -152,12 +152,12 @@ def test_ngspice_is_a_candidate(desk, capsys):
                              "wrong=ngspice:short.wav", "-o", "r", "--format", "csv", "--no-measure")
     assert code == 3 and "wrong: ngspice plays netlists" in err and "steps of at most 1/4 sample" in err
     rows = {row["candidate"]: row for row in csv.DictReader(io.StringIO(Path("r/scores.csv").read_text(encoding="utf-8")))}
-    assert float(rows["ngspice:clipper.cir (r=3k,steps=4)"]["esr"]) < 1e-6, "an independent solver, and our filters"
+    assert float(rows["ngspice:clipper.cir (r=3k,steps=4)"]["esr"]) < 1e-8, "an independent solver, and our filters"
     assert float(rows["ngspice:clipper.cir (r=3k,steps=4)"]["real_time_factor"]) > 0.0
     code, out, err = command(capsys, "compare", "short.wav", "--target", "ngspice:clipper.cir", "clipper.cir@oversample=16", "-o", "r", "--format", "csv", "--level", "2")
     assert code == 0, err
     row = next(csv.DictReader(io.StringIO(Path("r/scores.csv").read_text(encoding="utf-8"))))
-    assert float(row["esr"]) < 1e-6, "as a target, and in full scale"
+    assert float(row["esr"]) < 1e-8, "as a target, and in full scale"
     refused(capsys, "steps=0|1 to 64", "compare", "short.wav", "--target", "ngspice:clipper.cir@steps=0", "clipper.cir", "-o", "r")
 
 

@@ -256,15 +256,16 @@ class Ngspice:
     def play(self, samples: np.ndarray) -> tuple[np.ndarray, str]:
         """The output for a whole recording, shape (n_samples,), and how it came about.
 
-        The recording is raised and lowered by the filters of `circuits.rate.Oversampled`, without their delay.
+        The recording is raised and lowered by the filters of `circuits.rate.Oversampled`, without their delay. Silence stands before and behind it, so
+        that the circuit starts at rest and the filters can ring out.
 
         Raises
         ------
         ModelFileError, ConvergenceError
             As `transient`.
         """
-        taps = half_band(OVERSAMPLING).ravel()[:DELAY * OVERSAMPLING + 1]
-        times, values, version = transient(self.deck, raised(self.volts * np.asarray(samples, dtype=float), taps), self.sample_rate, steps=self.steps,
-                                           timeout=self.timeout)
-        fine = interpolated(np.arange(OVERSAMPLING * len(samples)) / (OVERSAMPLING * self.sample_rate), times, values)
-        return lowered(fine, taps) / self.volts, f"played by {version}, steps of at most 1/{self.steps} sample, {OPTIONS}"
+        taps, reach = half_band(OVERSAMPLING).ravel()[:DELAY * OVERSAMPLING + 1], DELAY // 2
+        heard = np.pad(self.volts * np.asarray(samples, dtype=float), reach)
+        times, values, version = transient(self.deck, raised(heard, taps), self.sample_rate, steps=self.steps, timeout=self.timeout)
+        fine = interpolated(np.arange(OVERSAMPLING * len(heard)) / (OVERSAMPLING * self.sample_rate), times, values)
+        return lowered(fine, taps)[reach:-reach] / self.volts, f"played by {version}, steps of at most 1/{self.steps} sample, {OPTIONS}"
