@@ -90,7 +90,7 @@ class Deck:
         self._opened: dict[int, Contents] = {}
         self._keep: list[Subcircuit] = []
 
-    def gather(self, found: Page, beside: Path | None, contents: Contents, *, main: bool, level: int = 0) -> Contents:
+    def gather(self, found: Page, beside: Path | None, contents: Contents, *, main: bool, level: int = 0, library: bool = False) -> Contents:
         """Sort the statements of a page into ``contents``; what the page itself says wins over what it includes."""
         includes: list[Include] = []
         for what, place in found.skipped:
@@ -105,7 +105,11 @@ class Deck:
                 if self.read_lines > MAX_LINES:
                     raise NetlistError(f"more than {MAX_LINES} lines of netlist", place=line.place())
                 try:
-                    self._sort(statement(line), contents, includes, level)
+                    said = statement(line)
+                    if library and isinstance(said, Part):  # LTspice: elements outside subcircuits are ignored, and so is a title in the first line
+                        self.notes.once(f"{line.path} elements", f"skipped: what stands outside the subcircuits of {Path(line.path).name}", line.place())
+                        continue
+                    self._sort(said, contents, includes, level)
                 except NetlistError as error:
                     if main:
                         raise
@@ -169,7 +173,7 @@ class Deck:
                 known = ", ".join(sorted(inner.sections)[:8]) or "none"
                 raise NetlistError(f"{path.name} has no section {include.section!r}", place=place, mend=f"Sections: {known}.")
             inner = page(inner.sections[include.section], main=False)
-        self.gather(inner, path.parent, contents, main=False, level=level + 1)
+        self.gather(inner, path.parent, contents, main=False, level=level + 1, library=include.library)
 
     def open(self, subcircuit: Subcircuit) -> Contents:
         """The contents of a subcircuit, read on first use."""

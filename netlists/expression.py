@@ -219,7 +219,8 @@ class _Parser:
         if token["name"]:
             self.advance()
             name = token["name"].lower()
-            return self.call(name, place) if self.sign() == "(" else self.name(name, place)
+            braced = self.sign() == "{" and self.scope.parameter(name) is None and name in _FUNCTIONS  # LIMIT{x,y,z}, in old tube libraries
+            return self.call(name, place, "}" if braced else ")") if self.sign() == "(" or braced else self.name(name, place)
         sign = token["sign"]
         if sign in "({":
             self.advance()
@@ -251,15 +252,15 @@ class _Parser:
         raise NetlistError(f"the parameter {name!r} is not defined", place=place,
                            mend=f"Did you mean {close[0]}?" if close else f"Add .param {name}=...")
 
-    def call(self, name: str, place: Place) -> Expression:
+    def call(self, name: str, place: Place, close: str = ")") -> Expression:
         self.advance()
         arguments = []
-        if self.sign() != ")":
+        if self.sign() != close:
             arguments.append(self.expression(0))
             while self.sign() == ",":
                 self.advance()
                 arguments.append(self.expression(0))
-        self.expect(")")
+        self.expect(close)
         own = self.scope.function(name)
         if own is not None:
             return self.expand(own, arguments, place)

@@ -30,10 +30,10 @@ _NEAREST = tuple((re.compile(pattern), card) for pattern, card in (
     (r"(2n|pn|mmbt|mps|pmbt)?(2907|2905|2904)a?\w*", "2n2907"), (r"(2n|pn|mmbt|mps)?(4403|4402)\w*", "2n4403"), (r"(2n|pn|mmbt|mps)?(5401|5400|4250|3638|3702|3703|3644|4126|4125|4249|4121|4122)a?\w*", "2n3906"),
     (r"(mmbt|sst|pn|mps|pzt)?3904(lt1)?\w*", "2n3904"), (r"(mmbt|sst|pn|mps|pzt)?3906(lt1)?\w*", "2n3906"), (r"(2n|pn|mmbt|mps)?508[6]\w*", "2n5087"), (r"(2n|pn|mmbt|mps)?(5088|5209|5961|5962)\w*", "2n5088"), (r"(2n|pn|mmbt|mps)?(5551|5550|3565|3859|3391|3392|3415|2712|5172|3704|3705|3568|2924|2925|2926|3711|4123|4124|5818|3403|5133|1308|388)a?\w*", "2n3904"),
     (r"mpsa(06|05|42|43)\w?", "2n5551"), (r"mpsa(56|55|92|93)\w?", "2n5401"), (r"mpsa14\w?", "mpsa13"), (r"2sc(1845|2240|3324|2705|2459|1222)\w*", "2sc2240"), (r"2sa(970|992|1312|1049|991|893|872)\w*", "2sa970"), (r"2sc(5200|3281|2922|3858|4793|1969|1061)\w*", "tip41c"), (r"2sa(1943|1302|1216|1494|1837)\w*", "tip42c"),
-    (r"2sc\d+\w*", "2sc1815"), (r"2s[ab]\d+\w*", "2sa1015"), (r"2sd\d+\w*", "bd139"), (r"(tip|mje|bd)(29|31|33|41|120|121|122|13003|15030|243|53\d|911|907|3055)\w*", "tip31c"), (r"(tip|mje|bd)(30|32|34|42|125|126|127|15031|244|2955|912)\w*", "tip32c"),
+    (r"2sc\d+\w*", "2sc1815"), (r"2s[ab]\d+\w*", "2sa1015"), (r"2sd\d+\w*", "bd139"), (r"(tip|mje|bd)(29|31|33|35|41|120|121|122|13003|15030|243|53\d|911|907|3055)\w*", "tip31c"), (r"(tip|mje|bd)(30|32|34|36|42|125|126|127|15031|244|2955|912)\w*", "tip32c"),
     (r"(bd(13[579]|23[79]|43[79]|169|165)|bf4(20|22|69)|bc368|bc63[59]|bc14[01]|ttc\d+)\w*", "bd139"), (r"(bd(13[68]|140|238|240|43[68]|170|166)|bf4(21|23|70)|bc369|bc6(36|40)|bc16[01]|tta\d+)\w*", "bd140"), (r"2n305[45]\w*|mj1500[13]\w*|mj802|mj2119\d", "tip41c"),
     (r"(1n4148|1n4448|1n4150|1n4151|1n4153|1n4154|1n4446|1n4149|1n4447|1n4449|1n916|1n3064|1n3600|bas16|bas21|bas19|bas20|bas316|bas32|bav\d\d|baw\d\d|baw56|bay\d\d|1ss\d+|1s1588|1s2473|ls4148|ll4148|mmbd\d+|mmsd\d+|kd52\d|ds442|ma150)\w*", "1n4148"),
-    (r"(1n400[1-7]|1n540\d|1n539\d|1n493\d|s1[a-m]|rl20\d|m[1-7]|10d\d+|1n2071|1n3195|1n1763|mra4\d+|gf1\w)\w?", "1n4007"), (r"(uf|by|byv|byt|byw|ba|mur|murs|her|fr|es|us|stth|muh|egp|hfa|rhrp|rhrg|mbrb|vs|rf)_?\d+\w*", "1n4007"), (r"(mbr|mbrs|ss|sk|sr|stps|b)\d+\w*", "1n5819"),
+    (r"(1n400[1-7]|1n540\d|1n539\d|1n493\d|s1[a-m]|rl20\d|m[1-7]|10d\d+|1n2071|1n3195|1n1763|mra4\d+|gf1\w)\w?", "1n4007"), (r"(rfu|uf|by|byv|byt|byw|ba|mur|murs|her|fr|es|us|stth|muh|egp|hfa|rhrp|rhrg|mbrb|vs|rf)_?\d+\w*", "1n4007"), (r"(mbr|mbrs|ss|sk|sr|stps|b)\d+\w*", "1n5819"),
     (r"(1n581[89]|1n582[0-9]|sb\d+|b?ys\d+)\w*", "1n5817"), (r"(bat|bas)(17|4[0-9]|5[0-9]|6[0-9]|7[0-9]|8[1-6])\w*|1n6263\w*|hsms\w+|sd10[13]\w*|ll10[13]\w*", "bat54"),
     (r"(mmbf|pmbf|sst|mmbfj)?j?(201|202|203|204|sst201)", "j201"), (r"(2n|mmbf)(5484|5486)", "2n5485"), (r"bf24[456][abc]?|bf256[abc]?|2n38(22|23)|mpf10[3-9]|bfw1\d|kp30\w+", "2n3819"), (r"(sst|pmbf|mmbf|mmbfj|lsj)?j?11[0-3]", "j113"),
     (r"2sk(117|209|369|246|184|68|30\w*|364|363|240|2145|880|208)\w*", "2sk30a"), (r"(lsk|2sk)(170|147|389)\w*", "2sk170"), (r"2sj(74|103|105|109|72)\w*", "2n5460"), (r"2n546[0-5]", "2n5460"),
@@ -54,7 +54,8 @@ _SERIES = (  # zeners whose names count volts up: the number of the first, and t
             30, 33, 36, 39, 43, 47, 51, 56, 60, 62, 68, 75, 82, 87, 91, 100)),
     (5333, (3.3, 3.6, 3.9, 4.3, 4.7, 5.1, 5.6, 6.0, 6.2, 6.8, 7.5, 8.2, 8.7, 9.1, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 22, 24)))
 _NUMBERED = re.compile(r"(?:1n|bzx1n|mmsz)(\d{3,4})[abcd]?", re.IGNORECASE)
-_ZENER = re.compile(r"(bz[xyvt]\d\d\w?-?[abcdf]?(?P<volts>\d+v?\d*)|(zpd|zd|zf|tfz|mmsz|rd|hz|zener)_?(?P<plain>\d+([v_.]\d+)?))[a-z]?", re.IGNORECASE)
+_ZENER = re.compile(r"(bz[xyvt]\d\d\w?-?[abcdf]?(?P<volts>\d+v?\d*)|(umz|udz|edz|zpd|zd|zf|tfz|mmsz|rd|hz|zener)_?(?P<plain>\d+([v_.]\d+)?))[a-z]?", re.IGNORECASE)
+_LETTER_KINDS = {"q": ("npn", "pnp"), "d": ("d",), "j": ("njf", "pjf"), "m": ("nmos", "pmos", "vdmos")}
 _SEPARATORS = re.compile(r"[_\-./ ]+")
 _POTS = re.compile(r"pot(entiometer|entiometr|lin|log|_pow|_lin|_log)?\w*", re.IGNORECASE)
 FREE_PIN = 1e9  # ohms to ground from a pin that the stand-in does not have: compensation, heaters
@@ -67,7 +68,15 @@ def card(name: str) -> Card | None:
 
 
 def nearest(name: str) -> Card | None:
-    """The catalogue's nearest relative of a part that it lacks, or a zener of the voltage in its name, or None."""
+    """The catalogue's nearest relative of a part that it lacks, or a zener of the voltage in its name, or None; PSPICE's letter before a name is taken off."""
+    found = _nearest(name)
+    if found is None and name[:1].lower() in _LETTER_KINDS:
+        found = _nearest(name[1:])
+        found = found if found is not None and found.kind in _LETTER_KINDS[name[0].lower()] else None
+    return found
+
+
+def _nearest(name: str) -> Card | None:
     zener, numbered = _ZENER.fullmatch(name.lower()), _NUMBERED.fullmatch(name.lower())
     volts = 0.0
     if numbered is not None:

@@ -79,11 +79,12 @@ class FunctionText:
 
 @dataclass(frozen=True, slots=True)
 class Include:
-    """``.include FILE``, ``.lib FILE`` or ``.lib FILE SECTION``."""
+    """``.include FILE``, ``.lib FILE`` or ``.lib FILE SECTION``; of a ``library`` only the definitions count, not elements outside of them."""
 
     path: str
     section: str
     line: Line
+    library: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,7 +270,7 @@ def _include(keyword: str, tail: Span, line: Line) -> Include:
         path, section = (head.strip(), last) if is_section else (text, "")
     if not path:
         raise NetlistError(f".{keyword} needs a file", place=line.place())
-    return Include(path.strip(), section.strip("'\"").lower() if keyword == "lib" else "", line)
+    return Include(path.strip(), section.strip("'\"").lower() if keyword == "lib" else "", line, keyword == "lib" and not section)
 
 
 def _condition(keyword: str, tail: Span, line: Line) -> Condition:

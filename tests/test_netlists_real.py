@@ -119,3 +119,45 @@ def test_outside_includes_are_told(tmp_path):
     netlist.write_text("title\nVin in 0 0\nR1 in out 1k\nQ1 out out 0 2N3904\n.include ../models/t.lib\n")
     circuit = read(netlist)
     assert circuit.element("q1").card.name == "2n3904" and any("'../models/t.lib' leaves the folder" in note for note in circuit.notes)
+
+
+# libraries
+def test_what_stands_outside_the_subcircuits_of_a_library_is_ignored(tmp_path):
+    """LTspice ignores elements at the global scope of a .lib file, so that its first line may be prose: one with 30 guitar circuits begins with a sentence."""
+    (tmp_path / "valves.lib").write_text("Library of valves, second edition 2005\n* comment\nRstray a b 1k\n.subckt half a b\nR1 a b 1k\n.ends\n.model DX D(IS=2n)\n")
+    deck = tmp_path / "a.cir"
+    deck.write_text("title\nVin in 0 2\nX1 in out half\nR2 out 0 1k\nD1 0 out DX\n.lib valves.lib\n")
+    circuit = read(deck)
+    assert [element.name for element in circuit.elements] == ["vin", "x1.r1", "r2", "d1"] and circuit.element("d1").card.values["is"] == 2e-9
+    assert any("what stands outside the subcircuits of valves.lib" in note for note in circuit.notes)
+    deck.write_text("title\nVin in 0 2\nR2 out 0 1k\n.include valves.lib\n")
+    with pytest.raises(NetlistError, match="'second'|second|edition"):
+        read(deck)
+
+
+def test_functions_with_braces():
+    assert voltages("Vin in 0 2\nB1 out 0 V=LIMIT{V(in)*9,0,10}+{V(in)}\nR1 out 0 1k\n")["out"] == pytest.approx(12.0), "LIMIT{x,y,z}, in an old library of tubes"
+
+
+@pytest.mark.parametrize("expression, value", [("ln(V(in)-4)", np.log(2.0)), ("log10(V(in)-4)", np.log10(2.0)), ("exp(1.35*log(V(in)-4))", 2.0**1.35), ("1/(1+abs(ln(V(in)-2)))", 1 / (1 + 30 * np.log(10.0)))])
+def test_logarithms_below_zero(expression, value):
+    """The real part, ln|x|: a screen current EXP(EX*LOG(drive)) must stay finite where the tube is cut off, and at the first step of a search."""
+    assert voltages(f"Vin in 0 2\nB1 out 0 V={expression}\nR1 out 0 1k\n")["out"] == pytest.approx(value)
+
+
+def test_a_pentode_whose_screen_is_a_power_by_logarithms():
+    """The oldest form of Koren's pentode, at cut-off bias: a search from zero volts meets the logarithm of a negative drive."""
+    deck = ("Vin in 0 0\nVb b 0 450\nRg in g 1k\nVbias in2 0 -42\nB1 p k I=(PWR(V(7),1.35)+PWRS(V(7),1.35))/650*ATAN(V(p,k)/24)\nBe 7 0 V=V(s,k)/60*LOG(1+EXP((1/11+V(in2,k)/V(s,k))*60))\nR7 7 0 1k\n"
+            "B2 s k I=EXP(1.35*LOG(V(s,k)/11+V(in2,k)))/4200\nRp b p 2k\nRs b s 1k\nRk k 0 1\n*@ output p\n")
+    rest = voltages(deck)
+    drive = rest["s"] / 11.0 - 42.0
+    assert (450.0 - rest["s"]) / 1e3 == pytest.approx(abs(drive - rest["k"] * (1 / 11 + 1.0))**1.35 / 4200, rel=1e-3), "the screen's formula holds at the rest that was found"
+
+
+# samples
+def test_a_junction_without_current_does_not_limit_steps():
+    """A JFET card with IS = 0 A, as LiveSPICE draws switches with, may have volts across its gate."""
+    deck = "Vin in 0 0\nVg g 0 9\nR1 in d 1k\nJ1 d g s SW\nR2 s 0 1k\n.model SW NJF(VTO=-1.5 BETA=3m LAMBDA=10m IS=0)\n*@ output s\n"
+    player = NodalProcessor(read_text("title\n" + deck), 48000.0)
+    player.process(8.0 * np.sign(np.sin(np.arange(400) * 0.5)))
+    assert player.run.bad_samples == 0 and player.run.worst_iterations < 60

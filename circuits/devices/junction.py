@@ -36,8 +36,8 @@ def thermal_voltage(celsius: float) -> float:
 
 
 def critical_voltage(scale: float, saturation: float) -> float:
-    """Where Newton steps on a junction must become logarithmic: n Vt ln(n Vt / (sqrt(2) Is)), volts."""
-    return scale * math.log(scale / (math.sqrt(2.0) * saturation)) if saturation > 0.0 else 0.0
+    """Where Newton steps on a junction must become logarithmic: n Vt ln(n Vt / (sqrt(2) Is)), volts; without a current, never."""
+    return scale * math.log(scale / (math.sqrt(2.0) * saturation)) if saturation > 0.0 else 1e9
 
 
 def saturation_factor(celsius: float, nominal: float, gap: float, exponent: float) -> float:

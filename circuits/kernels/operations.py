@@ -2,7 +2,8 @@
 
 Dialect: integer powers of negative numbers are the mathematical ones, a fractional power of a negative number is the
 real part that LTspice gives (0), ``pwr`` is |x|^y, ``limit`` the median of three, ``u(0)`` and ``stp(0)`` are 0, ``exp`` is exact up to
-``EXP_MAX`` and continues there as its tangent so that a Newton step can't meet an infinity.
+``EXP_MAX`` and continues there as its tangent so that a Newton step can't meet an infinity; the logarithm of a negative number is that of its magnitude,
+again the real part, as a tube that is cut off needs where its screen current is exp(EX ln(drive)).
 
 An operation takes up to three arguments; those that take fewer ignore the rest. Truth is "> 0.5", as in LTspice.
 """
@@ -13,6 +14,7 @@ import math
 
 from circuits.kernels.jit import kernel
 
+LEAST = 1e-30  # below it a logarithm stays where it is
 EXP_MAX = 690.0  # exp(690) is 1e299: still far enough below the largest float for products
 
 # name -> (code, number of arguments); codes are the contract between expressions, tapes and kernels
@@ -61,10 +63,8 @@ def signed_power(a, b):
 
 @kernel(bare=True)
 def logarithm(a):
-    """ln(a); minus infinity at 0 and NaN below, which a solver refuses."""
-    if a > 0.0:
-        return math.log(a)
-    return -math.inf if a == 0.0 else math.nan
+    """ln|a|, the real part for a negative a; at 0 the value at `LEAST`, so that a Newton step from zero volts meets no infinity."""
+    return math.log(max(abs(a), LEAST))
 
 
 @kernel(bare=True)
@@ -231,9 +231,9 @@ def slopes(code, a, b, c, v):
     if code == 11:
         return (v if a <= EXP_MAX else math.exp(EXP_MAX)), 0.0, 0.0
     if code == 12:
-        return (1.0 / a if a > 0.0 else 0.0), 0.0, 0.0
+        return (1.0 / a if abs(a) > LEAST else 0.0), 0.0, 0.0
     if code == 13:
-        return (0.4342944819032518 / a if a > 0.0 else 0.0), 0.0, 0.0
+        return (0.4342944819032518 / a if abs(a) > LEAST else 0.0), 0.0, 0.0
     if code == 14:
         return math.cos(a), 0.0, 0.0
     if code == 15:

@@ -26,6 +26,7 @@ from circuits.nodal.model import DkModel
 PLAIN = 24  # Newton steps before the homotopy takes over
 PATH = 16  # Newton steps for each point on the homotopy's path
 POINTS = 48  # points tried on the path
+ROUNDING = 1e-6  # volts: an error below it that 8 steps did not halve is rounding, as where two blocking junctions share a node in the teraohms
 
 
 class Motion(NamedTuple):
@@ -179,7 +180,7 @@ def _newton(model, b, motion, scratch, goal, most, tolerance):
     """Newton with limited steps; (iterations, converged, error left in volts)."""
     lo, hi = model.block_start[b], model.block_start[b + 1]
     n = hi - lo
-    size = np.inf
+    size, least, stuck, cut = np.inf, np.inf, 0, False
     for iteration in range(most):
         _linearise(model, b, motion, scratch)
         _residual(model, b, motion, scratch, goal)
@@ -198,6 +199,13 @@ def _newton(model, b, motion, scratch, goal, most, tolerance):
         if size <= tolerance and not cut:
             _carry(model, b, motion, scratch)
             return iteration + 1, True, size
+        if size < 0.5 * least:
+            least, stuck = size, 0
+        else:
+            stuck += 1
+    if stuck > 8 and size <= ROUNDING and not cut:
+        _carry(model, b, motion, scratch)
+        return most, True, size
     return most, False, size
 
 
