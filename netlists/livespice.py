@@ -24,7 +24,7 @@ from netlists.expression import parse
 from netlists.lexer import Line, Span
 from netlists.nets import Point
 
-OPEN, CLOSED = 1e12, 1e-3  # ohms of a switch
+OPEN, CLOSED = 1e12, 1e-2  # ohms of a switch: 10 milliohms are a good contact, and their ratio leaves digits for what hangs on open ones
 _QUANTITY = re.compile(r"\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|[-+]?∞)\s*([TGMkKmuµμnpf]|)\s*([\u03a9\u2126]|Ohm|ohm|F|H|V|A|Hz|)\s*$")
 _PREFIX = {"": 1.0, "T": 1e12, "G": 1e9, "M": 1e6, "k": 1e3, "K": 1e3, "m": 1e-3, "u": 1e-6, "µ": 1e-6, "μ": 1e-6, "n": 1e-9, "p": 1e-12, "f": 1e-15}
 THROWS = {"SPDT": 2, "SP3T": 3, "SP4T": 4, "SP5T": 5}

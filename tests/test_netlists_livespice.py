@@ -107,7 +107,7 @@ def test_switches_and_groups():
     assert [control.name for control in circuit.controls] == ["mode"] and circuit.control("mode").switch
     for turned, closed in ((circuit, "1"), (circuit.turn(mode=0), "0")):
         for name in ("s1", "s2"):
-            assert turned.bound().element(f"{name}.{closed}").value == 1e-3 and turned.bound().element(f"{name}.{1 - int(closed)}").value == 1e12
+            assert turned.bound().element(f"{name}.{closed}").value == 1e-2 and turned.bound().element(f"{name}.{1 - int(closed)}").value == 1e12
 
 
 def test_transistors_know_their_pins():

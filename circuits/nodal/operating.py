@@ -38,7 +38,7 @@ class OperatingPoint:
     iterations : int
         Newton iterations in all.
     method : str
-        "newton", "gmin stepping", "source stepping" or "pseudo-time".
+        "newton", "newton from the linear part", "gmin stepping", "source stepping" or "pseudo-time".
     equations : Equations
         What was solved.
     """
@@ -234,7 +234,7 @@ def operating_point(equations: Equations, start: OperatingPoint | None = None) -
             pushed[node] += volts
         found = search.newton(hinted, pushed, q)
         q = q if found is None else found[1]
-    for method in (_plain, _gmin, _sources, _pseudo_time):
+    for method in (_plain, _linear, _gmin, _sources, _pseudo_time):
         found = method(search, A, rhs, q)
         if found is not None:
             x, q = found
@@ -256,6 +256,21 @@ def _no_solution(search: _Search, A: np.ndarray, rhs: np.ndarray) -> Convergence
 
 def _plain(search, A, rhs, q):
     """newton: from where we are."""
+    return search.newton(A, rhs, q)
+
+
+def _linear(search, A, rhs, q):
+    """newton from the linear part: where the circuit would rest without its nonlinear parts, junctions no further than they can conduct."""
+    held = A.copy()
+    nodes = np.arange(search.e.n_nodes)
+    held[nodes, nodes] += 1e-9
+    x = _solve(held, rhs)
+    if x is None or not len(q):
+        return None
+    limits = search.limits
+    q = search.e.Q @ x + search.drive
+    q = np.where((limits[0] > 0.0) & (q > limits[1]), limits[1], q)
+    q = np.where((limits[2] > 0.0) & (-q > limits[3]), -limits[3], q)
     return search.newton(A, rhs, q)
 
 
