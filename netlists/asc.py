@@ -39,6 +39,7 @@ class _Drawing:
     flags: list[tuple[Point, str, int]] = field(default_factory=list)
     symbols: list[_Placed] = field(default_factory=list)
     texts: list[tuple[str, int]] = field(default_factory=list)
+    ports: list[tuple[Point, str]] = field(default_factory=list)
 
 
 def transformed(point: Point, orientation: str) -> Point:
@@ -103,7 +104,9 @@ def drawing_page(text: str, path: str, files: Files, folder: Path | None, notes,
             subcircuits.setdefault(one.name, one)
         skipped += found.skipped
         sections |= found.sections
-    return Page(tuple(stretches), tuple(subcircuits.values()), sections, tuple(skipped)), nets.others
+    named = {point: name for point, name, _ in drawing.flags}
+    shown = tuple(f"iopin {direction} v({nets.name(point)})" for point, direction in drawing.ports if point in named)
+    return Page(tuple(stretches), tuple(subcircuits.values()), sections, tuple(skipped), shown), nets.others
 
 
 def _read(text: str, path: str) -> _Drawing:
@@ -117,6 +120,9 @@ def _read(text: str, path: str) -> _Drawing:
             elif word == "FLAG":
                 x, y, name = rest.split(None, 2)
                 drawing.flags.append(((int(x), int(y)), _ODD.sub("_", name.strip()), number))
+            elif word == "IOPIN":
+                x, y, direction = rest.split()[:3]
+                drawing.ports.append(((int(x), int(y)), direction.lower()))
             elif word == "SYMBOL":
                 name, x, y, orientation = rest.rsplit(None, 3)
                 if orientation[:1] not in ("R", "M") or orientation[1:] not in _ROTATED:

@@ -28,7 +28,7 @@ OUTPUT_NAMES = ("out", "output", "vout", "v_out", "spk", "speaker", "load", "aud
 OUTPUT_STARTS = ("out", "vout", "v_out", "spk", "speaker", "load")
 INPUT_NODES = ("in", "input", "vin", "v_in", "inp", "guitar", "guitar_in", "audio_in", "signal_in")
 _LOOK = re.compile(r"\bv(?:db|m|p|r|i)?\(\s*([^\s(),]+)\s*\)", re.IGNORECASE)
-_SHOWN = re.compile(r"\s*\.?(print|plot|probe|save|four(ier)?|fft|meas(ure)?|net|wrdata|write|linearize|gnuplot|hardcopy|let)\b", re.IGNORECASE)
+_SHOWN = re.compile(r"\s*\.?(iopin out|print|plot|probe|save|four(ier)?|fft|meas(ure)?|net|wrdata|write|linearize|gnuplot|hardcopy|let)\b", re.IGNORECASE)
 _LOADS = re.compile(r"r_?(l|ld|load|spk|spkr|speaker|loudspeaker)\d?", re.IGNORECASE)
 VERBS = ("input", "output", "control", "switch", "level")
 
@@ -141,7 +141,8 @@ def choose_input(assembly: Assembly, wishes: Wishes) -> str:
     if len(heard) == 1:
         assembly.notes.say(f"input: {heard[0]}, chosen by being the only source " + ("with AC" if varying else "of 0 V"))
         return heard[0]
-    named = [node for node in INPUT_NODES if node in nodes]
+    ports = [node.lower() for line in assembly.deck.shown if line.startswith("iopin in ") for node in _LOOK.findall(line)]
+    named = [node for node in (*INPUT_NODES, *ports) if node in nodes]
     if named and not varying:
         assembly.notes.say(f"input: the node {named[0]}, chosen by its name")
         return _driven(assembly, sources, named[0], None)

@@ -87,6 +87,14 @@ def test_a_symbol_named_by_its_subcircuit():
     assert element.nodes == ("p", "g", "k") and element.card.name == "12ax7", "what the drawing writes there, not the symbol's own word, is the subcircuit"
 
 
+def test_ports_of_a_drawing_are_its_input_and_output():
+    """A drawing that is a block of others marks its flags as ports: with nothing else to go by, they are where audio enters and leaves."""
+    text = ("Version 4\nSHEET 1 880 680\nWIRE 0 0 16 0\nWIRE 0 96 16 96\n" + FLAG.format(0, 0, "f1") + "IOPIN 0 0 In\n" + FLAG.format(0, 96, "f2") + "IOPIN 0 96 Out\n"
+            + "SYMBOL res 0 0 R0\nSYMATTR InstName R1\nSYMATTR Value 1k\nTEXT 0 0 Left 0 !R2 f2 0 1k\nWIRE 16 0 16 16\n")
+    circuit = read_text(text)
+    assert circuit.outputs == ("f2",) and circuit.element(circuit.input).nodes == ("f1", "0")
+
+
 def test_scraps_beside_a_drawing_float():
     circuit = read_text("title\nVin in 0 0\nR1 in 0 1k\nR2 a b 1k\nC2 a b 1n\n*@ output in\n")
     assert any("the nodes a, b have no connection to ground" in note for note in circuit.notes)
