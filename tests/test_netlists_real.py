@@ -169,3 +169,14 @@ def test_a_junction_without_current_does_not_limit_steps():
     player = NodalProcessor(read_text("title\n" + deck), 48000.0)
     player.process(8.0 * np.sign(np.sin(np.arange(400) * 0.5)))
     assert player.run.bad_samples == 0 and player.run.worst_iterations < 60
+
+
+def test_the_screen_of_an_el34_draws_what_its_data_book_says():
+    """Mullard's book: 100 mA and 15 mA at 250 V, 250 V and -12.2 V. Koren's own constants give 8 mA to the screen; the plain name now has the fit to that book."""
+    currents = {}
+    for name in ("EL34", "EL34_KOREN"):
+        circuit = read_text(f"title\nVin g 0 -12.2\nVs s 0 250\nVp p 0 250\nX1 p s g 0 {name}\n*@ output p\n")
+        rest = operating_point(assemble(circuit.bound())).currents
+        currents[name] = -1e3 * np.array([rest["vp"], rest["vs"]])
+    assert currents["EL34"] == pytest.approx([100.0, 15.0], rel=0.3) and abs(currents["EL34"][0] - 100.0) < 2.0
+    assert currents["EL34_KOREN"][1] < 9.0
