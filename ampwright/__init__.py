@@ -8,7 +8,7 @@ __version__ = "0.1.0"
 _HOMES = {"load": "ampwright.models", "player": "ampwright.models", "simulate": "ampwright.simulation", "Result": "ampwright.simulation",
           "simulate_many": "ampwright.variants", "paced": "ampwright.hosting",
           "inspect": "ampwright.inspection", "response": "ampwright.responses", "questions": "ampwright.responses",
-          "compare": "ampwright.comparisons", "redraw": "ampwright.comparisons", "fit": "ampwright.fitting", "Fit": "ampwright.fitting", "dataset": "ampwright.datasets",
+          "compare": "ampwright.comparisons", "redraw": "ampwright.comparisons", "fit": "ampwright.fitting", "Fit": "ampwright.fitting", "dataset": "ampwright.datasets", "calibrate": "ampwright.calibration",
           "train": "ampwright.training", "Circuit": "circuits.circuit"}
 __all__ = [*_HOMES]
 check_rooms()

@@ -39,7 +39,7 @@ def confidence(block: Block, recordings) -> tuple[tuple[Estimate, ...], np.ndarr
     numbers = values(block)[mask]
     labels = [name for name, free in zip(names(block), mask) if free]
     samples = sum(len(r.x) - r.skip for r in recordings)
-    factor = max(_bartlett(render(block, r.x, r.positions)[r.skip:] - r.y[r.skip:]) for r in recordings)
+    factor = max(bartlett(render(block, r.x, r.positions)[r.skip:] - r.y[r.skip:]) for r in recordings)
     scale = np.sqrt(np.maximum(np.diag(A), 1e-300))
     eigenvalues, vectors = np.linalg.eigh(A / np.outer(scale, scale))
     weak = eigenvalues < 1e-12 * eigenvalues[-1]
@@ -53,7 +53,8 @@ def confidence(block: Block, recordings) -> tuple[tuple[Estimate, ...], np.ndarr
     return tuple(Estimate(n, float(v), float(h)) for n, v, h in zip(labels, numbers, half)), correlations
 
 
-def _bartlett(e, lags: int = 400) -> float:
+def bartlett(e, lags: int = 400) -> float:
+    """By how much the autocorrelation of a residual widens variances that take it for white noise, at least 1."""
     e = e - e.mean()
     n = 2 ** int(np.ceil(np.log2(2 * len(e))))
     spectrum = np.abs(np.fft.rfft(e, n)) ** 2

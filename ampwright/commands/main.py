@@ -12,13 +12,13 @@ import sys
 import typer
 
 import ampwright
-from ampwright.commands import compare, dataset, demo, fit, inspect, library, live, response, simulate, train
+from ampwright.commands import calibrate, compare, dataset, demo, fit, inspect, library, live, response, simulate, train
 
 app = typer.Typer(name="ampwright", add_completion=False, no_args_is_help=False, pretty_exceptions_enable=False, rich_markup_mode=None,
                   context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
                   help="From the netlist of a guitar pedal or amplifier to its sound.",
                   epilog="MODEL is the path of a netlist, or the name of a schematic that ships (ampwright library).")
-COMMANDS = {"simulate": simulate.simulate, "fit": fit.fit, "compare": compare.compare, "dataset": dataset.dataset,
+COMMANDS = {"simulate": simulate.simulate, "fit": fit.fit, "compare": compare.compare, "dataset": dataset.dataset, "calibrate": calibrate.calibrate,
             "inspect": inspect.inspect, "response": response.response, "live": live.live,
             "train": train.train, "library": library.library, "demo": demo.demo}
 for name, command in COMMANDS.items():

@@ -1,10 +1,11 @@
 """Real amplifiers by the automatic choice of structure, against the published captures of the same recordings.
 
-Run: OMP_NUM_THREADS=1 python tests/benchmarks/graybox_amplifiers.py [DATA]
+Run: python tests/benchmarks/graybox_amplifiers.py [DATA] [ht1,ddsp,jvm] [SEEDS]
 """
 
 from __future__ import annotations
 
+import sys
 import time
 
 import numpy as np
@@ -27,31 +28,46 @@ def published(name: str, y, begin: int) -> float:
     return float(np.sum(e**2) / np.sum((y[begin:] - y[begin:].mean()) ** 2))
 
 
-def report(name, xs, ys, rate, test_x, test_y, begin, other) -> None:
+def report(name, seed, xs, ys, rate, test_x, test_y, begin, other) -> None:
     began = time.process_time()
-    result = fit("auto", xs, ys, sample_rate=rate, rng=np.random.default_rng(0), seconds=170.0)
+    result = fit("auto", xs, ys, sample_rate=rate, rng=np.random.default_rng(seed), seconds=160.0)
     spent = time.process_time() - began
-    print(f"\n{name}: {result.structure}, {free_numbers(result.block)} free numbers, {spent:.0f} CPU-s, held-out ESR "
-          f"{result.held_out:.4f}, TEST ESR {score(result.block, test_x, test_y, begin):.4f} (published: {other})")
+    print(f"\n{name}, seed {seed}: {result.structure}, {free_numbers(result.block)} free numbers, {spent:.0f} CPU-s, held-out ESR "
+          f"{result.held_out:.4f}, TEST ESR {score(result.block, test_x, test_y, begin):.4f} (published: {other})", flush=True)
     for t in result.tried:
         print(f"    {t.structure:>12} {t.numbers:>4} numbers {t.seconds:>6.1f} CPU-s  held-out {t.held_out:.4f}  {t.stop}", flush=True)
 
 
-def main() -> None:
+def ht1(seed: int) -> None:
     x, rate = audio("blackstar-ht1-lstm64-input.flac")
     y, _ = audio("blackstar-ht1-lstm64-target.flac")
     cut, begin = int(4.0 * rate), len(x) - int(1.8 * rate)
-    report("Blackstar HT-1, first 4 s", x[:cut], y[:cut], rate, x, y, begin,
+    report("Blackstar HT-1, first 4 s", seed, x[:cut], y[:cut], rate, x, y, begin,
            f"{published('blackstar-ht1-lstm64-published-model-output.flac', y, begin):.4f}")
+
+
+def ddsp(seed: int) -> None:
     x, rate = audio("marshall-jvm410h-ddsp-input.flac")
     y, _ = audio("marshall-jvm410h-ddsp-target.flac")
     cut, begin = int(7.5 * rate), len(x) - int(2.5 * rate)
-    report("Marshall JVM, DDSP clip, first 7.5 s", x[:cut], y[:cut], rate, x, y, begin,
+    report("Marshall JVM, DDSP clip, first 7.5 s", seed, x[:cut], y[:cut], rate, x, y, begin,
            f"{published('marshall-jvm410h-ddsp-published-model-output.flac', y, begin):.4f}")
-    clips = [(audio(f"marshall-jvm410h/clip{c}-input.flac")[0], audio(f"marshall-jvm410h/clip{c}-bass10-middle0-treble0.flac")[0])
+
+
+def jvm(seed: int) -> None:
+    clips = [(audio(f"marshall-jvm410h/clip{c}-input.flac"), audio(f"marshall-jvm410h/clip{c}-bass10-middle0-treble0.flac")[0])
              for c in (1, 2, 3, 4, 5, 7)]
-    report("Marshall JVM, bass 10, five clips", [c[0] for c in clips[:5]], [c[1] for c in clips[:5]], rate, *clips[5], 0,
+    rate = clips[0][0][1]
+    pairs = [(x, y) for (x, _), y in clips]
+    report("Marshall JVM, bass 10, five clips", seed, [x for x, _ in pairs[:5]], [y for _, y in pairs[:5]], rate, *pairs[5], 0,
            "0.0175 to 0.154 by neural models")
+
+
+def main() -> None:
+    which = sys.argv[2].split(",") if len(sys.argv) > 2 else ["ht1", "ddsp", "jvm"]
+    for name in which:
+        for seed in range(int(sys.argv[3]) if len(sys.argv) > 3 else 3):
+            {"ht1": ht1, "ddsp": ddsp, "jvm": jvm}[name](seed)
 
 
 if __name__ == "__main__":

@@ -1,21 +1,25 @@
-"""Small white boxes: Silverbox by a recursion of twelve numbers, and the measured diode clipper by its equation.
+"""Small white boxes: Silverbox by a recursion of twelve numbers, and the measured diode clipper as a netlist that is calibrated.
 
 Run: OMP_NUM_THREADS=1 python tests/benchmarks/graybox_whitebox.py [DATA]
 """
 
 from __future__ import annotations
 
+import tempfile
 import time
+from pathlib import Path
 
 import numpy as np
 from scipy.signal import lfilter
 
 from graybox_data import audio, numbers
+from ampwright.calibration import calibrate
+from ampwright.simulation import simulate
 from graybox.blocks import Block
-from graybox.filters import Cascade, Offset
-from graybox.fit import confidence
+from graybox.confidence import confidence
 from graybox.optimise import Recording, levenberg_marquardt, render
-from graybox.recursive import CubicResonator, DiodeClipper
+from graybox.recursive import CubicResonator
+from validation.audio import Audio
 
 
 def silverbox() -> None:
@@ -32,30 +36,54 @@ def silverbox() -> None:
         print(f"    {estimate.name.split('.')[-1]:>10} {estimate.value: .6f} +- {estimate.half_width:.1e}")
 
 
+NETLIST = """Measured clipper: 47 kilohms into 2.2 nanofarads with a pair of 1N4148 across it
+*@ input VIN in
+*@ output out
+.param rc=103.4u is=2.52n drive=2 bias=0
+VIN in 0 DC 0 AC 1
+Edrive d1 0 in 0 {drive}
+Vbias d2 d1 {bias}
+R1 d2 out 47k
+C1 out 0 {rc/47k}
+D1 out 0 D1N4148
+D2 0 out D1N4148
+* LTspice's card, with the saturation current free.
+.model D1N4148 D(IS={is} RS=0.568 N=1.752 CJO=4p M=0.4 TT=20n)
+.end
+"""
+
+
 def clipper() -> None:
+    """Volts of the recording are unknown: ``drive`` at the input, the recorder's gain behind; its baseline wanders: above 30 Hz."""
     x, rate = audio("diode-clipper-1n4148-measured-input.flac")
     y, _ = audio("diode-clipper-1n4148-measured-output.flac")
-    pole = float(np.exp(-2.0 * np.pi * 30.0 / rate))  # the recording's baseline wanders: both sides above 30 Hz
-    high_pass = Cascade(b1=(-1.0,), b2=(0.0,), k1=(-pole,), k2=(0.0,), fixed=("gain", "b0", "b1", "b2", "k1", "k2"))
-    y = lfilter([1.0, -1.0], [1.0, -pole], y)
-    nominal = 47e3 * 2.2e-9
-    for offset in (False, True):
-        began = time.process_time()
-        front = (Offset(0.0),) if offset else ()
-        block = Block(front + (DiodeClipper(nominal, 4.0, 2.0 * 2.52e-9 * 47e3, rate, gain=2.0), high_pass), rate)
-        cut, part = int(2.0 * rate), int(0.5 * rate)
-        pair = Recording(x[:cut], y[:cut], skip=5000)
-        descent = levenberg_marquardt(block, [pair], iterations=40, tolerance=1e-5)
-        spent = time.process_time() - began
-        out = render(descent.block, x)
-        errors = [np.sum((out[i:i + part] - y[i:i + part]) ** 2) / np.sum(y[i:i + part] ** 2)
-                  for i in range(cut, len(x) - part, part)]
-        fitted = descent.block.stages[len(front)]
-        print(f"clipper{' with an offset at the input' if offset else ''}: RC {fitted.rc / nominal:.4f} of nominal, saturation "
-              f"current {fitted.limit / 2 / 47e3:.3g} A, AC-ESR on {len(errors)} unseen half seconds: median "
-              f"{np.median(errors):.5f}, from {min(errors):.5f} to {max(errors):.5f}; {spent:.2f} CPU-s")
-        for estimate in confidence(descent.block, [pair])[0]:
-            print(f"    {estimate.name.split('.')[-1]:>10} {estimate.value: .5g} +- {estimate.half_width:.1e}")
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "clipper.cir"
+        path.write_text(NETLIST)
+        calibrate(path, Audio(x[:20000], rate), Audio(y[:20000], rate), ["rc", "is"], hold=0.0)  # before the clock runs
+        for free, recorder in ((["rc", "is", "drive"], ("gain",)), (["rc", "is", "drive", "bias"], ("gain",)),
+                               (["rc", "is", "drive", "bias"], ("gain", "offset", "delay"))):
+            for begin in (0.0, 4.0, 8.0):
+                at, cut = int(begin * rate), int((begin + 2.0) * rate)
+                pairs = [(Audio(x[a:b], rate), Audio(y[a:b], rate)) for a, b in ((at, cut), (0, len(x)))]
+                found = calibrate(path, *pairs[0], free, recorder=recorder, high_pass=30.0, hold=0.0)
+                inside = found.held_out
+                values = {one.name: one.value for one in found.estimates}
+                print(f"clipper from {begin:g} s, 2 s, free {', '.join(free)}, recorder's {', '.join(recorder)}: RC {values['rc'] / 103.4e-6:.4f} of nominal; "
+                      f"{found.seconds:.2f} CPU-s, played {found.evaluations} times; {unseen(found, x, y, rate, at, cut)}; inside: median {np.median(inside):.5f}")
+                for one in (*found.estimates, *found.recorder):
+                    print(f"    {one.name:>8} {one.value: .5g} +- {one.half_width:.1e}")
+
+
+def unseen(found, x, y, rate, at, cut) -> str:
+    """AC-ESR above 30 Hz on every half second outside at..cut."""
+    recorder = {one.name: one.value for one in found.recorder}
+    pole, part = float(np.exp(-2.0 * np.pi * 30.0 / rate)), int(0.5 * rate)
+    out = recorder.get("gain", 1.0) * simulate(found.circuit, x, rate).samples
+    out, target = (lfilter([1.0, -1.0], [1.0, -pole], signal) for signal in (out, y))
+    errors = [np.sum((out[i:i + part] - target[i:i + part]) ** 2) / np.sum(target[i:i + part] ** 2)
+              for i in range(part, len(x) - part, part) if i + part <= at or i >= cut]
+    return f"AC-ESR on {len(errors)} unseen half seconds: median {np.median(errors):.5f}, from {min(errors):.5f} to {max(errors):.5f}"
 
 
 if __name__ == "__main__":
