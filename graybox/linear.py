@@ -19,6 +19,7 @@ from typing import ClassVar, Mapping, Protocol
 import numpy as np
 
 from circuits.errors import CircuitError
+from circuits.tonestack import bilinear, tone_stack
 from graybox import recursions
 from graybox.parameters import Parameter, values, with_values
 
@@ -82,51 +83,13 @@ class ToneStack:
 
     def analog(self, shares: Mapping[str, float]) -> tuple[np.ndarray, np.ndarray]:
         """Numerator b0..b3 and denominator a0..a3 in rising powers of s: Yeh and Smith (2006), eq. 1 to 7."""
-        t, l, m = (max(shares[name], 0.0) ** bend for name, bend in
-                   (("treble", self.treble_bend), ("bass", self.bass_bend), ("middle", self.middle_bend)))
-        R1, R2, R3, R4 = self.treble, self.bass, self.middle, self.slope
-        C1, C2, C3 = self.c1, self.c2, self.c3
-        b1 = t * C1 * R1 + m * C3 * R3 + l * (C1 * R2 + C2 * R2) + (C1 * R3 + C2 * R3)
-        b2 = (t * (C1 * C2 * R1 * R4 + C1 * C3 * R1 * R4) - m * m * (C1 * C3 * R3**2 + C2 * C3 * R3**2)
-              + m * (C1 * C3 * R1 * R3 + C1 * C3 * R3**2 + C2 * C3 * R3**2)
-              + l * (C1 * C2 * R1 * R2 + C1 * C2 * R2 * R4 + C1 * C3 * R2 * R4)
-              + l * m * (C1 * C3 * R2 * R3 + C2 * C3 * R2 * R3)
-              + (C1 * C2 * R1 * R3 + C1 * C2 * R3 * R4 + C1 * C3 * R3 * R4))
-        b3 = (l * m * (C1 * C2 * C3 * R1 * R2 * R3 + C1 * C2 * C3 * R2 * R3 * R4)
-              - m * m * (C1 * C2 * C3 * R1 * R3**2 + C1 * C2 * C3 * R3**2 * R4)
-              + m * (C1 * C2 * C3 * R1 * R3**2 + C1 * C2 * C3 * R3**2 * R4)
-              + t * C1 * C2 * C3 * R1 * R3 * R4 - t * m * C1 * C2 * C3 * R1 * R3 * R4
-              + t * l * C1 * C2 * C3 * R1 * R2 * R4)
-        a1 = C1 * R1 + C1 * R3 + C2 * R3 + C2 * R4 + C3 * R4 + m * C3 * R3 + l * (C1 * R2 + C2 * R2)
-        a2 = (m * (C1 * C3 * R1 * R3 - C2 * C3 * R3 * R4 + C1 * C3 * R3**2 + C2 * C3 * R3**2)
-              + l * m * (C1 * C3 * R2 * R3 + C2 * C3 * R2 * R3) - m * m * (C1 * C3 * R3**2 + C2 * C3 * R3**2)
-              + l * (C1 * C2 * R2 * R4 + C1 * C2 * R1 * R2 + C1 * C3 * R2 * R4 + C2 * C3 * R2 * R4)
-              + (C1 * C2 * R1 * R4 + C1 * C3 * R1 * R4 + C1 * C2 * R3 * R4 + C1 * C2 * R1 * R3
-                 + C1 * C3 * R3 * R4 + C2 * C3 * R3 * R4))
-        a3 = (l * m * (C1 * C2 * C3 * R1 * R2 * R3 + C1 * C2 * C3 * R2 * R3 * R4)
-              - m * m * (C1 * C2 * C3 * R1 * R3**2 + C1 * C2 * C3 * R3**2 * R4)
-              + m * (C1 * C2 * C3 * R3**2 * R4 + C1 * C2 * C3 * R1 * R3**2 - C1 * C2 * C3 * R1 * R3 * R4)
-              + l * C1 * C2 * C3 * R1 * R2 * R4 + C1 * C2 * C3 * R1 * R3 * R4)
-        return np.array([0.0, b1, b2, b3]), np.array([1.0, a1, a2, a3])
+        tracks = tuple(max(shares[name], 0.0) ** bend for name, bend in
+                       (("treble", self.treble_bend), ("bass", self.bass_bend), ("middle", self.middle_bend)))
+        return tone_stack((self.treble, self.bass, self.middle, self.slope, self.c1, self.c2, self.c3), tracks)
 
     def coefficients(self, sample_rate, shares):
         """Digital transfer function by the bilinear transform."""
         return bilinear(*self.analog(shares), sample_rate)
-
-
-def bilinear(b: np.ndarray, a: np.ndarray, sample_rate: float) -> tuple[np.ndarray, np.ndarray]:
-    """Digital b and a (in z^-1, a[0] = 1) of an analog transfer function in rising powers of s; s = 2 fs (1-z')/(1+z')."""
-    order = len(a) - 1
-    out = np.zeros((2, order + 1))
-    for row, poly in enumerate((b, a)):
-        for k, value in enumerate(poly):
-            term = np.array([value * (2.0 * sample_rate) ** k])
-            for _ in range(k):
-                term = np.convolve(term, [1.0, -1.0])
-            for _ in range(order - k):
-                term = np.convolve(term, [1.0, 1.0])
-            out[row] += term
-    return out[0] / out[1, 0], out[1] / out[1, 0]
 
 
 @dataclass(frozen=True, slots=True)

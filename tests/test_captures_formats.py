@@ -14,7 +14,8 @@ from circuits.errors import ModelFileError, RateError
 from validation.captures.capture import Capture
 from validation.captures.guitarml import read_guitarml
 from validation.captures.impulse import Impulse
-from validation.captures.load import check_selftest, describe, linear_share, load_capture, read_capture
+from validation.captures.linear import linear_share
+from validation.captures.load import check_selftest, describe, load_capture, read_capture
 from validation.captures.nam import read_nam
 from validation.captures.nets import layout
 from validation.captures.reference import render

@@ -10,7 +10,7 @@ import pytest
 
 import ampwright as aw
 import validation
-from validation.captures.load import linear_share
+from validation.captures.linear import linear_share
 from validation.signals import shipped_phrase
 
 FOLDER = Path(validation.__file__).parent / "captures" / "shipped"

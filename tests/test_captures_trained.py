@@ -3,29 +3,55 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from check_processor import check_processor, in_blocks
 
 from circuits.errors import ModelFileError
-from validation.captures.architectures import PRESETS, Architecture, architecture, initial, shapes
+from circuits.nodal.processor import NodalProcessor
+from netlists.reader import read_text
+from validation.captures.architectures import PRESETS, Architecture, Stack, architecture, initial, shapes
 from validation.captures.conditioning import WAYS, conditioning_shapes, effective
 from validation.captures.exports import agreement, export, nam_document, rtneural_document
 from validation.captures.load import load_capture
 from validation.captures.trained import Network, TrainedCapture, read_network, save_network
 
+MARSHALL = """the stack of a 2203, stiffly driven and not loaded
+*@ input VIN k4
+*@ output to
+*@ control treble 0 1 taper=lin
+*@ control bass 0 1 taper=log
+*@ control middle 0 1 taper=lin
+.param treble=0.5
+.param bass=0.5
+.param middle=0.5
+VIN k4 0 DC 0 AC 1
+C7 k4 tt 470p
+R13 k4 x 33k
+C8 x tb 22n
+C9 x m 22n
+Rt1 tt to {220k*(1-treble)+1m}
+Rt2 to tb {220k*treble+1m}
+Rb tb mb {1Meg*bass+1m}
+Rm1 mb m {22k*(1-middle)+1m}
+Rm2 m 0 {22k*middle+1m}
+.end
+"""
 KNOBS = ({"name": "drive", "minimum": 0.0, "maximum": 10.0, "position": 3.0}, {"name": "tone", "minimum": -1.0, "maximum": 1.0, "position": 0.5})
 SMALL = {"window": Architecture("window", (6, 5), 8), "lstm": Architecture("lstm", (6,)), "gru": Architecture("gru", (5,), skip=True),
          "lstm-skip": Architecture("lstm", (6,), skip=True), "wavenet": Architecture("wavenet", (4, 2), 3, ((1, 2, 4), (8, 1))),
          "tcn": Architecture("tcn", (4,), 3, ((1, 4, 16),)), "gcn": Architecture("gcn", (4,), 3, ((1, 2, 4),)),
-         "gcn-tfilm": Architecture("gcn", (4,), 3, ((1, 2, 4),), block=32)}
+         "gcn-tfilm": Architecture("gcn", (4,), 3, ((1, 2, 4),), block=32), "lstm-linear": Architecture("lstm", (4,), linear=300),
+         "graybox": Architecture("graybox", (5, 4), stack=Stack((220e3, 1e6, 22e3, 33e3, 470e-12, 22e-9, 22e-9), knobs=("bass", "treble"), sample_rate=48000.0))}
+STACK_KNOBS = ({"name": "bass", "minimum": 0.0, "maximum": 1.0, "position": 0.3}, {"name": "treble", "minimum": 0.0, "maximum": 1.0, "position": 0.5})
 
 
 def made(name, way="none", seed=1):
     """A network of random numbers, its conditioning's too."""
     arch, rng = SMALL[name], np.random.default_rng(seed)
-    knobs = () if way == "none" else KNOBS
+    knobs = () if way == "none" else STACK_KNOBS if way == "stack" else KNOBS
     sizes = shapes(arch) | conditioning_shapes(arch, way, len(knobs))
     weights = {key: (values if values.any() else 0.3 * rng.standard_normal(values.shape)).astype(np.float32).astype(float)
                for key, values in initial(sizes, rng).items()}
@@ -38,7 +64,7 @@ def esr(target, estimate):
     return float(np.sum((target - estimate) ** 2) / np.sum(target**2))
 
 
-CASES = [(name, "none") for name in SMALL] + [("lstm", way) for way in WAYS[1:]] + [("gru", "film"), ("wavenet", "concat"), ("wavenet", "film"),
+CASES = [(name, "none") for name in SMALL if name != "graybox"] + [("lstm", way) for way in WAYS[1:] if way != "stack"] + [("graybox", "stack"), ("lstm-linear", "film")] + [("gru", "film"), ("wavenet", "concat"), ("wavenet", "film"),
                                                                                       ("wavenet", "hyper"), ("tcn", "film"), ("gcn-tfilm", "hyper")]
 
 
@@ -121,6 +147,36 @@ def test_kernels_equal_the_equations(name, way):
     assert esr(oracle(network, padded, knobs)[-len(x):], played.process(x)) < 1e-20
 
 
+def test_a_tone_stack_stands_between_two_networks():
+    """From the equations: LSTM, the circuit's own answer from nodal analysis, GRU with skip."""
+    network = made("graybox", "stack")
+    w = network.weights
+    played = TrainedCapture(network)
+    played.turn(bass=0.8, treble=0.1)
+    played.reset()
+    x = 0.3 * np.random.default_rng(4).standard_normal(3000)
+    padded = network.input_gain * np.concatenate([np.zeros(12000), x])
+    heard = w["pre.head.weight"][0] @ lstm(w["pre.w"], w["pre.u"], w["pre.b"], padded[None]) + w["pre.head.bias"]
+    circuit = read_text(MARSHALL).turn(bass=0.8, treble=0.1, middle=0.5)
+    toned = NodalProcessor(circuit, 48000.0).process(heard - heard[11000]) + 0.0  # the stack blocks the offset, from which it would have to settle
+    n = 4
+    h, out = np.zeros(n), np.zeros(len(toned))
+    for t, v in enumerate(toned):
+        a, b = w["post.w"][:, 0] * v + w["post.b"], w["post.u"] @ h + w["post.b_u"]
+        r, z = sigmoid(a[:n] + b[:n]), sigmoid(a[n:2 * n] + b[n:2 * n])
+        h = (1.0 - z) * np.tanh(a[2 * n:] + r * b[2 * n:]) + z * h
+        out[t] = w["post.head.weight"][0] @ h + w["post.head.bias"][0] + v
+    assert esr(network.output_gain * out[-len(x):], played.process(x)) < 1e-7
+
+
+def test_a_filter_beside_a_network_is_added():
+    network = made("lstm-linear")
+    plain = replace(network, architecture=replace(network.architecture, linear=0), weights={k: v for k, v in network.weights.items() if k != "linear.taps"})
+    x = 0.3 * np.random.default_rng(4).standard_normal(2000)
+    beside = np.convolve(x, network.weights["linear.taps"])[:2000] * network.input_gain * network.output_gain
+    assert np.allclose(TrainedCapture(network).process(x), TrainedCapture(plain).process(x) + beside, rtol=0, atol=1e-9)
+
+
 @pytest.mark.parametrize("way", ["concat", "film", "hyper"])
 def test_a_turned_knob_arrives_where_a_new_network_starts(way):
     network = made("lstm", way)
@@ -182,6 +238,14 @@ def test_what_a_format_can_not_hold_is_refused(tmp_path):
     for name, way, words in (("gru", "none", "can't hold a gru with a skip"), ("tcn", "none", "can't hold a tcn"), ("lstm", "dynamic", "dynamic")):
         with pytest.raises(ModelFileError, match=words):
             nam_document(made(name, way), {"drive": 1.0, "tone": 0.0})
+    with pytest.raises(ModelFileError, match="a .nam file can't hold a filter beside"):
+        export(made("lstm-linear"), tmp_path / "x.nam")
+    with pytest.raises(ModelFileError, match="can't hold a graybox"):
+        export(made("graybox", "stack"), tmp_path / "x.aidax")
+    with pytest.raises(ModelFileError, match="no knob 'drive'.*treble, bass, middle"):
+        Stack((1.0,) * 7, knobs=("drive",))
+    with pytest.raises(ModelFileError, match="'film' does not go with the network graybox"):
+        conditioning_shapes(SMALL["graybox"], "film", 2)
     with pytest.raises(ModelFileError, match="RTNeural's format can't hold a wavenet"):
         export(made("wavenet"), tmp_path / "x.rtneural.json")
     with pytest.raises(ModelFileError, match="Use .nam"):
@@ -194,7 +258,7 @@ def test_what_a_format_can_not_hold_is_refused(tmp_path):
         architecture("vae")
 
 
-@pytest.mark.parametrize("name, way", [("gcn-tfilm", "film"), ("lstm", "dynamic"), ("wavenet", "none")])
+@pytest.mark.parametrize("name, way", [("gcn-tfilm", "film"), ("lstm", "dynamic"), ("wavenet", "none"), ("graybox", "stack"), ("lstm-linear", "none")])
 def test_our_file_is_read_back(name, way, tmp_path):
     network = made(name, way)
     path = save_network(network, tmp_path / "net.json")

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from configparser import ConfigParser
+from importlib.metadata import requires
 from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 import pytest
+from packaging.requirements import Requirement
 from scipy.signal import lfilter
 
 import ampwright as aw
@@ -21,6 +25,7 @@ from validation.dataset import read_dataset
 ROOT = Path(__file__).resolve().parents[1]
 torch_is_missing = find_spec("torch") is None
 needs_torch = pytest.mark.skipif(torch_is_missing, reason="torch is not installed: training is not tested here")
+FRAMEWORKS = {"pytorch-lightning", "lightning", "neural-amp-modeler"}  # the last one brings the first
 SHORT = ["--epochs", "2", "--steps", "4", "--lanes", "4", "--length", "512"]
 
 
@@ -106,6 +111,74 @@ def test_refusals_before_hours_are_spent(desk, capsys):
     refused("0 knobs|film", "dry.wav", "wet.wav", "-o", "x.nam", "--conditioning", "film", *SHORT)
 
 
+@needs_torch
+def test_a_gray_box_block_is_fitted_where_a_network_would_be_trained(desk, capsys):
+    trained(capsys, "dry.wav", "diode_clipper", "-o", "big.nam", "--net", "lstm-8", *SHORT, "--oversample", "1")
+    write_audio("dry.wav", 0.3 * lfilter([1.0], [1.0, -0.7], np.random.default_rng(6).standard_normal(96000)), 48000)
+    told = trained(capsys, "dry.wav", "--from", "big.nam", "-o", "block.json", "--net", "hammerstein", "--cpu-seconds", "5")
+    assert told["test_esr"] < told["linear_esr"] < 1.0 and told["net"] == "hammerstein" and told["parameters"] > 5
+    x = read_audio("dry.wav").samples
+    teacher, block = (aw.simulate(name, x, 48000.0).samples for name in ("big.nam", "block.json"))
+    assert np.sum((teacher - block)[2000:] ** 2) / np.sum(teacher[2000:] ** 2) < 3.0 * told["test_esr"] + 1e-3
+    assert run(["train", "dry.wav", "-o", "x.json", "--net", "wh"]) == 2 and "one recording and one target" in capsys.readouterr().err
+
+
+@needs_torch
+def test_hints_and_a_filter_from_the_command_line(desk, capsys):
+    trained(capsys, "dry.wav", "diode_clipper", "-o", "big.nam", "--net", "lstm-8", *SHORT, "--oversample", "1")
+    told = trained(capsys, "dry.wav", "--from", "big.nam", "-o", "small.json", "--net", "lstm-8", "--hints", "0.5", "--linear", "64", *SHORT)
+    assert told["parameters"] == 329 + 64 and aw.load("small.json").n_parameters == 329 + 64
+    assert run(["train", "dry.wav", "wet.wav", "-o", "x.json", "--net", "lstm-8", "--hints", "0.5", *SHORT]) == 2
+    assert "hidden layers of a capture" in capsys.readouterr().err
+    assert run(["train", "dry.wav", "--from", "big.nam", "-o", "x.nam", "--net", "lstm-8", "--linear", "64", *SHORT]) == 2
+    assert "can't hold a filter beside" in capsys.readouterr().err
+
+
+@needs_torch
+def test_a_tone_stack_between_networks_learns_from_a_dataset(desk, capsys):
+    assert run(["dataset", "tonestack_fmv", "dry.wav", "-o", "set", "-n", "4", "--oversample", "1", "--hold", "0.25", "--guard", "0.01",
+                "--vary", "bass", "--vary", "treble", "--backend", "threading"]) == 0
+    capsys.readouterr()
+    told = trained(capsys, "set", "-o", "amp.json", "--net", "graybox-fender", "--epochs", "6", "--steps", "16", "--lanes", "4", "--length", "1024",
+                   "--step-size", "0.01", "--positions", "2")
+    assert told["conditioning"] == "stack" and told["unseen_positions_esr"] < 0.3
+    model = aw.load("amp.json")
+    assert set(model.controls) == {"bass", "treble"}
+    item = next(one for one in read_dataset("set").items if one.held)
+    target = read_dataset("set").samples(item)
+    played = aw.simulate("amp.json", "dry.wav", controls=item.positions).samples
+    assert np.sum((played - target)[3000:] ** 2) / np.sum(target[3000:] ** 2) < 2.0 * told["unseen_positions_esr"]
+    assert run(["train", "set", "-o", "x.json", "--net", "graybox-fender", "--conditioning", "film", *SHORT]) == 2
+    assert "does not go with the network graybox" in capsys.readouterr().err
+    assert run(["train", "dry.wav", "wet.wav", "-o", "x.json", "--net", "graybox-fender", *SHORT]) == 2
+    assert "dataset of treble, bass, middle" in capsys.readouterr().err
+
+
+FULL = """
+import resource, signal, sys
+sys.path.insert(0, {root!r})
+from ampwright.commands.main import run
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+from ampwright import training
+inner = training.export
+def export(*arguments, **options):  # the disk fills up between the last checkpoint and the capture
+    resource.setrlimit(resource.RLIMIT_FSIZE, (512, resource.RLIM_INFINITY))
+    return inner(*arguments, **options)
+training.export = export
+sys.exit(run({arguments!r}))
+"""
+
+
+@needs_torch
+def test_a_disk_that_is_full_at_the_end_keeps_the_checkpoint(desk, capsys):
+    arguments = ["train", "dry.wav", "wet.wav", "-o", "x.nam", "--net", "lstm-8", *SHORT, "--json"]
+    for more, saved in (([], "Nothing was saved"), (["--resume", "run.pt"], "Saved is epoch 2 in run.pt")):
+        done = subprocess.run([sys.executable, "-c", FULL.format(root=str(ROOT), arguments=[*arguments, *more])], capture_output=True, text=True)
+        assert done.returncode == 2 and done.stderr.count("\n") == 1 and saved in done.stderr and "x.nam" in done.stderr, done.stderr
+        assert sorted(path.name for path in desk.iterdir()) == sorted(["dry.wav", "wet.wav", *more[1:]])
+    assert run([*arguments, "--resume", "run.pt"]) == 0 and Path("x.nam").exists()
+
+
 def test_pairs_are_aligned(desk):
     joined = pair("dry.wav", "wet.wav")
     assert joined.shift == 296 and joined.recorded and len(joined.x) == len(joined.y) == 24000 - 296
@@ -119,9 +192,14 @@ def test_without_torch_one_line_says_how_to_get_it(desk, capsys, monkeypatch):
     assert err.count("\n") == 1 and "pip install 'ampwright[train]'" in err and not Path("x.nam").exists()
 
 
-def test_the_extra_brings_torch_and_nothing_else():
-    """No training framework comes along: two releases of one (pytorch_lightning 2.6.2, 2.6.3) were compromised."""
+def test_no_extra_brings_a_training_framework():
+    """Two releases of one (pytorch_lightning 2.6.2 and 2.6.3) were compromised: no requirement of ours may name any, and torch asks for none."""
     setup = ConfigParser()
     setup.read(ROOT / "setup.cfg")
-    wanted = setup["options.extras_require"]["train"].split()
-    assert [one.partition(">")[0] for one in wanted] == ["torch"]
+    extras = {name: [Requirement(one) for one in text.split("\n") if one.strip()] for name, text in setup["options.extras_require"].items()}
+    assert [one.name for one in extras["train"]] == ["torch"]
+    wanted = {one.name.lower().replace("_", "-") for requirements in extras.values() for one in requirements}
+    assert not wanted & FRAMEWORKS and "torch" in wanted
+    if not torch_is_missing:
+        asked = {Requirement(one).name.lower().replace("_", "-") for one in requires("torch") or ()}
+        assert asked and not asked & FRAMEWORKS

@@ -1,17 +1,21 @@
-"""What networks learn of our own circuits in a fixed time: test ESR, size and speed of each, and of distillation beside direct training.
+"""What networks learn of our own circuits on a fixed budget of processor time: the tables of docs/training.md, one a subcommand.
 
-    PYTHONPATH=. python tests/benchmarks/training.py [--seconds 60] [--nets lstm-16,wavenet-nano] [--circuits tube_screamer,...] [--seed 0]
-    PYTHONPATH=. python tests/benchmarks/training.py --knobs tube_screamer:drive,tone --positions 200 --nets lstm-16
-    PYTHONPATH=. python tests/benchmarks/training.py --distil CAPTURE --nets wavenet-nano
+    python tests/benchmarks/training.py nano     [--cpu 300]      a nano WaveNet of the overdrive, exported and read back
+    python tests/benchmarks/training.py circuits [--cpu 60]       every architecture on three circuits, gray boxes beside them
+    python tests/benchmarks/training.py knobs    [--cpu 120]      200 positions of two knobs, four ways of conditioning, gray box
+    python tests/benchmarks/training.py distil CAPTURE [--cpu 120]  a large capture into small ones, with and without hints
+    python tests/benchmarks/training.py linear   [--cpu 60]       with and without a fixed filter beside the network
 
-Times are wall-clock on one thread: other work on the machine changes the figures. Every row can be repeated with its seed up to the number
-of steps that fit into the time.
+Budgets are processor seconds of training (one thread; rendering is not counted), so other work on the machine shortens no run by much. Each
+row ends with its seed and the seconds that it took. Scores are taken on stretches that neither the descent nor the choice of the epoch
+has seen: ESR, ESR after pre-emphasis (0.85), multi-resolution STFT; x real: seconds of sound a second of processor time.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -19,78 +23,248 @@ from pathlib import Path
 for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ.setdefault(variable, "1")
 
-import numpy as np  # noqa: E402  (the thread counts must stand before)
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+import numpy as np  # noqa: E402  (thread counts and path must stand before)
 import torch  # noqa: E402
+from calibrated import calibrated, player_of  # noqa: E402
 
 from ampwright.datasets import dataset  # noqa: E402
-from ampwright.fitting import fit  # noqa: E402
+from ampwright.pairs import pair  # noqa: E402
 from ampwright.training import train  # noqa: E402
-from validation.audio import Audio  # noqa: E402
+from graybox.blocks import BlockProcessor  # noqa: E402
+from graybox.fit import fit  # noqa: E402
+from validation.audio import Audio, write_audio  # noqa: E402
+from validation.captures.architectures import architecture  # noqa: E402
+from validation.captures.load import load_capture  # noqa: E402
 from validation.captures.trained import TrainedCapture  # noqa: E402
+from validation.dataset import divide, read_dataset  # noqa: E402
 from validation.signals import PHRASES, shipped_phrase  # noqa: E402
+from validation.spectral_metrics import multi_resolution_stft  # noqa: E402
 
-CIRCUITS = "tube_screamer,rat,fuzz_face"
-NETS = "lstm-16,gru-16,wavenet-nano,wavenet-feather,tcn-small,gcn-tfilm,ff-32"
+CIRCUITS = "preamp_ab763,tube_screamer,fuzz_face"  # clean preamp, overdrive, fuzz
+NETS = "ff-32,ff-4096,lstm-16,gru-16,wavenet-nano,wavenet-standard,tcn-small,gcn,gcn-tfilm"
+RATE = 48000.0
+EMPHASIS = 0.85
+# Step sizes and batches for the kinds of network: recurrent ones take many short lanes, convolutions few long ones.
+RECURRENT = {"rate": 0.008, "lanes": 32, "length": 4096, "steps": 20}
+CONVOLVED = {"rate": 0.006, "lanes": 8, "length": 8192, "steps": 10}
+
+
+def settings_for(net: str) -> dict:
+    """How a network is trained here."""
+    arch = architecture(net)
+    chosen = dict(RECURRENT if arch.recurrent else CONVOLVED)
+    if arch.kind == "graybox":
+        chosen["warm_up"] = 4096  # the stack's slowest pole
+    return chosen
+
+
+def budget(net: str, cpu: float, seed: int) -> dict:
+    """Keywords of `train` for a run that only processor time ends."""
+    return {"net": net, "cpu": cpu, "epochs": 10**6, "patience": 10**6, "schedule": "cosine", "seed": seed, **settings_for(net)}
 
 
 def material() -> Audio:
-    """The shipped phrases, one after another."""
-    return Audio(np.concatenate([shipped_phrase(name).samples for name in PHRASES]), 48000.0)
+    """The shipped phrases, one after another: 30 s."""
+    return Audio(np.concatenate([shipped_phrase(name).samples for name in PHRASES]), RATE)
 
 
-def speed(network) -> float:
-    """Seconds of sound a second of processor time."""
-    capture = TrainedCapture(network)
-    x = 0.1 * np.random.default_rng(1).standard_normal(2 * 48000)
-    capture.process(x[:4800])
+def played(model, x: np.ndarray) -> tuple[np.ndarray, float]:
+    """Output of a model from rest with its latency taken out, and seconds of sound a processor second."""
+    model.process(x[:4800])
+    model.reset()
     begun = time.thread_time()
-    capture.process(x)
-    return 2.0 / (time.thread_time() - begun)
+    y = model.process(np.concatenate([x, np.zeros(model.latency)]))[model.latency:]
+    return y, len(x) / RATE / (time.thread_time() - begun)
 
 
-def row(name: str, done, seconds: float) -> str:
+def scores(y: np.ndarray, estimate: np.ndarray, spans) -> tuple[float, float, float]:
+    """ESR, pre-emphasised ESR and MR-STFT on stretches, the first two over all together, the last as their mean."""
+    def ratio(target, guess):
+        return sum(float(np.sum((target[a:b] - guess[a:b]) ** 2)) for a, b in spans) / sum(float(np.sum(target[a:b] ** 2)) for a, b in spans)
+
+    def lifted(v):
+        return np.concatenate([v[:1], v[1:] - EMPHASIS * v[:-1]])
+
+    return ratio(y, estimate), ratio(lifted(y), lifted(estimate)), float(np.mean([multi_resolution_stft(y[a:b], estimate[a:b]) for a, b in spans]))
+
+
+def head(*extra: str) -> None:
+    """The table's first line."""
+    print(f"{'case':44} {'numbers':>8} {'ESR':>9} {'pre ESR':>9} {'MR-STFT':>8} {'x real':>7} {'CPU s':>6} {'seed':>4}" + "".join(f" {one:>12}" for one in extra), flush=True)
+
+
+def row(name: str, numbers: int, found, speed: float, cpu: float, seed: int, *extra) -> None:
     """One line of the table."""
-    unseen = "" if done.unseen != done.unseen else f" {done.unseen:11.4g}"
-    return f"{name:28} {done.network.n_parameters:8} {done.test:10.4g} {done.linear:10.4g} {seconds:8.0f} {speed(done.network):8.1f} {len(done.history):7}{unseen}"
+    first, second, third = found
+    print(f"{name:44} {numbers:8} {first:9.5f} {second:9.5f} {third:8.3f} {speed:7.0f} {cpu:6.0f} {seed:4}" + "".join(f" {one:>12}" for one in extra), flush=True)
+
+
+def quarter(spans) -> list[tuple[int, int]]:
+    """The first stretches that together are a quarter of all."""
+    left, found = sum(b - a for a, b in spans) // 4, []
+    for a, b in spans:
+        if left > RATE // 2:
+            found.append((a, min(b, a + left)))
+            left -= found[-1][1] - a
+    return found
+
+
+def nano(chosen) -> None:
+    """A nano WaveNet of the overdrive: processor time from the netlist on, and the exported file against the network."""
+    head("held out", "file's ESR")
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(chosen.out or Path(folder) / "nano.nam")
+        begun = time.process_time()
+        done = train(material(), chosen.circuits.split(",")[0], path, **budget("wavenet-nano", chosen.cpu, chosen.seed))
+        spent = time.process_time() - begun
+        _, tests, joined = parts_of(done.pair, chosen.seed)
+        y, speed = played(TrainedCapture(done.network), joined.x)
+        again = load_capture(path).process(joined.x)
+        row(f"{chosen.circuits.split(',')[0]} wavenet-nano", done.network.n_parameters + 1, scores(joined.y, y, tests), speed, spent, chosen.seed,
+            f"{done.held_out:.5f}", f"{np.sum((again - y) ** 2) / np.sum(y ** 2):.1e}")
+
+
+def parts_of(joined, seed: int):
+    """Training (validation included) and test stretches as `train` divides them with this seed."""
+    parts = divide(len(joined.x), RATE, np.random.default_rng(seed), guard=min(0.1, len(joined.x) / RATE / 40.0))
+    return sorted((*parts["train"], *parts["validation"])), parts["test"], joined
+
+
+def circuits(chosen) -> None:
+    """Every architecture and the gray boxes on each circuit."""
+    head("best filter")
+    dry = material()
+    for circuit in chosen.circuits.split(","):
+        joined = pair(dry, circuit)
+        learned, tests, _ = parts_of(joined, chosen.seed)
+        for net in (net for net in chosen.nets.split(",") if net):
+            begun = time.process_time()
+            done = train(joined, **budget(net, chosen.cpu, chosen.seed))
+            spent = time.process_time() - begun
+            y, speed = played(TrainedCapture(done.network), joined.x)
+            row(f"{circuit} {net}", done.network.n_parameters, scores(joined.y, y, tests), speed, spent, chosen.seed, f"{done.linear:.4f}")
+        for label, spans in (("", learned), (", quarter of the data", quarter(learned))):
+            xs, ys = [joined.x[a:b] for a, b in spans], [joined.y[a:b] for a, b in spans]
+            if "auto" in chosen.gray:
+                begun = time.process_time()
+                block = fit("auto", xs, ys, sample_rate=RATE, rng=np.random.default_rng(chosen.seed), seconds=chosen.cpu, check=False).block
+                spent = time.process_time() - begun
+                y, speed = played(BlockProcessor(block), joined.x)
+                row(f"{circuit} gray box, auto{label}", block.n_parameters, scores(joined.y, y, tests), speed, spent, chosen.seed)
+            if "circuit" in chosen.gray:
+                begun = time.process_time()
+                found, free, before = calibrated(circuit, xs, ys, RATE, np.random.default_rng(chosen.seed), chosen.cpu)
+                spent = time.process_time() - begun
+                y, speed = played(player_of(found, RATE), joined.x)
+                row(f"{circuit} gray box, circuit{label}", free, scores(joined.y, y, tests), speed, spent, chosen.seed, f"from {before:.4f}")
+
+
+def knobs(chosen) -> None:
+    """Ways of conditioning on many positions, and a tone stack as a circuit between two networks on many, three and one."""
+    head("unseen ESR", "epochs")
+    circuit, _, names = chosen.knobs.partition(":")
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(chosen.folder or Path(folder) / "set")
+        dataset(circuit, mix(chosen.seconds, folder), place, n=chosen.positions, sampling="latin", vary=names.split(","), seed=chosen.seed, held=0.1, stretch=0.5, guard=0.02)
+        for case in chosen.ways.split(","):
+            net, _, way = case.partition(":")
+            counts = [int(one) for one in chosen.settings.split(",")] if architecture(net).kind == "graybox" or way == chosen.few else [0]
+            for count in counts:
+                begun = time.process_time()
+                done = train(place, None, conditioning=way or None, positions=count, **budget(net, chosen.cpu, chosen.seed))
+                spent = time.process_time() - begun
+                told = read_dataset(place)
+                x, capture, found, energy, speed = told.samples(told.dry), TrainedCapture(done.network), [], [], 0.0
+                for item in (one for one in told.items if one.held):
+                    capture.turn(**{name: item.positions[name] for name in capture.controls})
+                    y, speed = played(capture, x)
+                    target = told.samples(item)
+                    found.append(scores(target, y, [(2400, len(x))]))
+                    energy.append(float(np.sum(target[2400:] ** 2)))
+                mean = np.average(np.array(found), axis=0, weights=energy)
+                row(f"{circuit} {case}" + (f", {count} settings" if count else ""), done.network.n_parameters, tuple(mean), speed, spent, chosen.seed,
+                    f"{done.unseen:.5f}", len(done.history))
+
+
+def mix(seconds: float, folder: str) -> Path:
+    """A short mix of the phrases: their loudest stretches one after another, as a file."""
+    size = int(seconds * RATE / len(PHRASES))
+    parts = []
+    for name in PHRASES:
+        x = shipped_phrase(name).samples
+        power = np.convolve(x**2, np.ones(size), "valid")
+        at = int(np.argmax(power))
+        parts.append(x[at:at + size])
+    path = Path(folder) / "mix.wav"
+    write_audio(path, np.concatenate(parts), RATE)
+    return path
+
+
+def distil(chosen) -> None:
+    """A large capture into small networks, directly and with its hidden layers as hints, and into gray-box blocks."""
+    head("best filter")
+    dry = material()
+    joined = pair(dry, chosen.capture)
+    learned, tests, _ = parts_of(joined, chosen.seed)
+    for net in (net for net in chosen.nets.split(",") if net):
+        for hints in ([0.0] if net in ("auto", "lnlnl-bias", "wh") else [0.0, *(float(one) for one in chosen.hints.split(",") if one)]):
+            begun = time.process_time()
+            if net in ("auto", "lnlnl-bias", "wh"):
+                done = train(dry, chosen.capture, net=net, cpu=chosen.cpu, seed=chosen.seed)
+                model, numbers = BlockProcessor(done.block), done.block.n_parameters
+            else:
+                done = train(dry, chosen.capture, hints=hints, **budget(net, chosen.cpu, chosen.seed))
+                model, numbers = TrainedCapture(done.network), done.network.n_parameters
+            spent = time.process_time() - begun
+            y, speed = played(model, joined.x)
+            row(f"{Path(chosen.capture).stem} into {net}" + (f", hints {hints:g}" if hints else ", outputs"), numbers, scores(joined.y, y, tests), speed, spent, chosen.seed, f"{done.linear:.4f}")
+
+
+def linear(chosen) -> None:
+    """Networks alone and beside a filter that was fitted first and then kept."""
+    head("best filter")
+    dry = material()
+    for circuit in chosen.circuits.split(","):
+        joined = pair(dry, circuit)
+        _, tests, _ = parts_of(joined, chosen.seed)
+        for net in (net for net in chosen.nets.split(",") if net):
+            for taps in (0, *(int(one) for one in chosen.taps.split(","))):
+                begun = time.process_time()
+                done = train(joined, linear=taps, **budget(net, chosen.cpu, chosen.seed))
+                spent = time.process_time() - begun
+                y, speed = played(TrainedCapture(done.network), joined.x)
+                row(f"{Path(circuit).stem} {net}" + (f" beside {taps} taps" if taps else ""), done.network.n_parameters, scores(joined.y, y, tests), speed, spent, chosen.seed,
+                    f"{done.linear:.4f}")
 
 
 def main() -> None:
-    """Print the table."""
+    """Print one of the tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seconds", type=float, default=60.0)
-    parser.add_argument("--nets", default=NETS)
-    parser.add_argument("--circuits", default=CIRCUITS)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--knobs", help="CIRCUIT:NAME,NAME")
+    parser.add_argument("table", choices=("nano", "circuits", "knobs", "distil", "linear"))
+    parser.add_argument("capture", nargs="?", help="distil: what to learn from")
+    parser.add_argument("--cpu", type=float, default=60.0, help="processor seconds of each row")
+    parser.add_argument("--nets", default="")
+    parser.add_argument("--circuits", default="")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--gray", default="auto,circuit")
+    parser.add_argument("--knobs", default="preamp_2203:bass,treble", help="CIRCUIT:NAME,NAME")
     parser.add_argument("--positions", type=int, default=200)
-    parser.add_argument("--ways", default="concat,film,hyper,dynamic")
-    parser.add_argument("--distil", help="capture to learn from, beside the circuits")
-    parser.add_argument("--gray", action="store_true", help="fit the gray box to the same material too")
+    parser.add_argument("--seconds", type=float, default=3.0, help="knobs: length of the dry recording")
+    parser.add_argument("--settings", default="0,3,1", help="knobs: how many positions the gray box learns from; 0 is all")
+    parser.add_argument("--few", default="concat", help="knobs: the way of conditioning that is also tried on few positions")
+    parser.add_argument("--ways", default="lstm-16:concat,lstm-16:film,lstm-16:hyper,lstm-16:dynamic,wavenet-nano:concat,wavenet-nano:film,wavenet-nano:hyper,graybox-marshall")
+    parser.add_argument("--folder", help="knobs: keep the dataset here")
+    parser.add_argument("--hints", default="0.3", help="distil: weights of the distance to the hidden layers")
+    parser.add_argument("--taps", default="512")
+    parser.add_argument("--out", help="nano: keep the file")
     chosen = parser.parse_args()
     torch.set_num_threads(1)
-    dry = material()
-    budget = {"seconds": chosen.seconds, "epochs": 100000, "patience": 100000, "seed": chosen.seed}
-    print(f"{'case':28} {'numbers':>8} {'test ESR':>10} {'linear':>10} {'s':>8} {'x real':>8} {'epochs':>7}" + (f" {'unseen ESR':>11}" if chosen.knobs else ""))
-    if chosen.knobs:
-        circuit, _, names = chosen.knobs.partition(":")
-        with tempfile.TemporaryDirectory() as folder:
-            place = Path(folder) / "set"
-            dataset(circuit, PHRASES[0], place, n=chosen.positions, sampling="latin", vary=names.split(","), seed=chosen.seed)
-            for net in chosen.nets.split(","):
-                for way in chosen.ways.split(","):
-                    if way != "dynamic" or net.startswith("lstm") and not net.endswith("skip"):
-                        begun = time.perf_counter()
-                        print(row(f"{circuit} {net} {way}", train(place, None, net=net, conditioning=way, **budget), time.perf_counter() - begun), flush=True)
-        return
-    targets = [chosen.distil] if chosen.distil else chosen.circuits.split(",")
-    for target in targets:
-        for net in chosen.nets.split(","):
-            begun = time.perf_counter()
-            print(row(f"{Path(target).stem} {net}", train(dry, target, net=net, **budget), time.perf_counter() - begun), flush=True)
-        if chosen.gray:
-            begun = time.perf_counter()
-            found = fit(dry, target, blocks="auto", seconds=chosen.seconds, seed=chosen.seed)
-            print(f"{Path(target).stem + ' gray box':28} {found.block.n_parameters:8} {found.result.held_out:10.4g} {'':10} {time.perf_counter() - begun:8.0f}", flush=True)
+    defaults = {"nano": ("", "tube_screamer"), "circuits": (NETS, CIRCUITS), "knobs": ("", ""), "distil": ("wavenet-nano,lstm-16,auto", ""),
+                "linear": ("wavenet-nano,lstm-16", CIRCUITS)}[chosen.table]
+    chosen.nets, chosen.circuits = chosen.nets or defaults[0], chosen.circuits or defaults[1]
+    {"nano": nano, "circuits": circuits, "knobs": knobs, "distil": distil, "linear": linear}[chosen.table](chosen)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""How knobs reach a network: appended to its input, scaling its features, or writing its weights.
+"""How knobs reach a network: appended to its input, scaling its features, writing its weights, or turning a tone stack inside it.
 
 With the knobs at rest all but the dynamic hyper-network are plain networks with other numbers: `effective` computes those. It is
 written with operators only, so that one text serves numpy arrays and torch tensors, and what is trained is what is played.
@@ -20,7 +20,7 @@ from typing import Mapping
 from circuits.errors import ModelFileError
 from validation.captures.architectures import Architecture, shapes
 
-WAYS = ("none", "concat", "film", "hyper", "dynamic")
+WAYS = ("none", "concat", "film", "hyper", "dynamic", "stack")
 FILM_UNITS = 16  # of each of two hidden layers
 HYPER_UNITS = 8
 SIDE_UNITS = 8  # of the small cell of the dynamic hyper-network
@@ -46,7 +46,7 @@ def _modulated(arch: Architecture) -> list[tuple[tuple[str, ...], str]]:
 
 
 def conditioning_shapes(arch: Architecture, way: str, n_knobs: int) -> dict[str, tuple[int, ...]]:
-    """Names and shapes of the arrays that stand beside a network's own.
+    """Names and shapes of the arrays that stand beside a network's own: the conditioning's, and the taps of a fixed filter.
 
     Raises
     ------
@@ -57,7 +57,16 @@ def conditioning_shapes(arch: Architecture, way: str, n_knobs: int) -> dict[str,
         raise ModelFileError(f"there is no conditioning {way!r}", mend=f"Use one of {', '.join(WAYS)}.")
     if (way == "none") != (n_knobs == 0):
         raise ModelFileError(f"{n_knobs} knobs don't go with the conditioning {way!r}", mend="Use none for no knobs and another way for some.")
-    own = shapes(arch)
+    if (arch.kind == "graybox") != (way == "stack"):
+        raise ModelFileError(f"the conditioning {way!r} does not go with the network {arch.kind}",
+                             mend="The knobs of graybox-... turn its tone stack: give it a dataset of treble, bass, middle, and leave out the conditioning.")
+    if arch.kind == "graybox" and len(arch.stack.knobs) != n_knobs:
+        raise ModelFileError(f"{n_knobs} knobs for a tone stack with {len(arch.stack.knobs)}")
+    own, beside = shapes(arch), {"linear.taps": (arch.linear,)} if arch.linear else {}
+    return beside | _conditioning_shapes(arch, way, n_knobs, own)
+
+
+def _conditioning_shapes(arch: Architecture, way: str, n_knobs: int, own) -> dict[str, tuple[int, ...]]:
     if way == "concat":
         return {f"knobs.{name}": (own[name][0], n_knobs) for name in entries(arch)}
     if way == "film":
@@ -73,7 +82,7 @@ def conditioning_shapes(arch: Architecture, way: str, n_knobs: int) -> dict[str,
         n, s = arch.widths[0], SIDE_UNITS
         return {"dynamic.w": (4 * s, 1 + n_knobs), "dynamic.u": (4 * s, s), "dynamic.b": (4 * s,),
                 **{f"dynamic.out.{name}": (4 * n, s) for name in ("w", "u", "b")}}
-    return {}
+    return {}  # none; stack: its values are part of the architecture
 
 
 def _leaky(x):
@@ -87,7 +96,8 @@ def effective(arch: Architecture, way: str, weights: Mapping, knobs) -> dict:
     ----------
     arch : Architecture
     way : str
-        One of `WAYS`; for "none" and "dynamic" the arrays come back as they are.
+        One of `WAYS`; for "none" and "dynamic" the arrays come back as they are; for "stack" the filter's ``stack.b`` and ``stack.a``
+        come along, as numpy arrays.
     weights : mapping of str to array or tensor
         All of `shapes` and `conditioning_shapes`.
     knobs : array or tensor, shape (n_knobs,)
@@ -122,4 +132,6 @@ def effective(arch: Architecture, way: str, weights: Mapping, knobs) -> dict:
         hidden = _leaky(weights["hyper.first"] @ knobs + weights["hyper.first.bias"])
         for name in own:
             own[name] = own[name] + (weights[f"hyper.out.{name}"] @ hidden).reshape(own[name].shape)
+    elif way == "stack":
+        own["stack.b"], own["stack.a"] = arch.stack.coefficients(knobs)
     return own

@@ -91,9 +91,15 @@ def _refuse(what: str, mend: str):
     raise ModelFileError(what, mend=mend)
 
 
+def _refuse_filter(network: Network, format: str) -> None:
+    if network.architecture.linear:
+        _refuse(f"{format} can't hold a filter beside a network", "Train without --linear, or write .json.")
+
+
 def nam_document(network: Network, positions: Mapping[str, float], metadata: Mapping[str, object] | None = None) -> dict:
     """A `.nam` file's JSON object; raises ModelFileError for what that format can't hold."""
     arch = network.architecture
+    _refuse_filter(network, "a .nam file")
     if network.way == "dynamic" or arch.kind not in ("wavenet", "lstm") or arch.skip:
         _refuse(f"a .nam file can't hold a {arch.kind}{' with a skip connection' if arch.skip else ''}"
                 f"{' under a dynamic hyper-network' if network.way == 'dynamic' else ''}", "Train a wavenet or an LSTM without skip, or write .json.")
@@ -145,6 +151,7 @@ def _settled(network: Network, own: Mapping[str, np.ndarray]) -> tuple[np.ndarra
 def rtneural_document(network: Network, positions: Mapping[str, float], metadata: Mapping[str, object] | None = None) -> dict:
     """RTNeural's JSON with AIDA-X's keys for gains, skip and rate; appended knobs stay inputs, 0..1; others are baked in."""
     arch = network.architecture
+    _refuse_filter(network, "RTNeural's format")
     if network.way == "dynamic" or arch.kind not in ("lstm", "gru", "window"):
         _refuse(f"RTNeural's format can't hold a {arch.kind}{' under a dynamic hyper-network' if network.way == 'dynamic' else ''}",
                 "Train an LSTM, a GRU or a window, or write .json.")

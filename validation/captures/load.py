@@ -11,7 +11,6 @@ import time
 from dataclasses import replace
 
 import numpy as np
-from scipy.linalg import solve_toeplitz
 
 from circuits.errors import RateError
 from circuits.processor import Processor
@@ -19,6 +18,7 @@ from validation.audio import resample
 from validation.captures.capture import Capture
 from validation.captures.documents import read_document, refuse
 from validation.captures.guitarml import read_guitarml
+from validation.captures.linear import linear_share
 from validation.captures.nam import read_nam
 from validation.captures.nets import Model, is_recurrent, layout, memory
 from validation.captures.resampled import Resampled
@@ -32,7 +32,6 @@ from validation.signals import shipped_phrase
 TARGET_LOUDNESS = -18.0  # dB RMS: what players normalise to
 HOST_LEVEL = 12.0  # dBu at 0 dBFS: what a player takes that was not told
 SELFTEST_ESR = 1e-6  # far above float32 (1e-10), far below a wrong gate order (about 1)
-FILTER_TAPS = 1024
 
 
 def read_capture(path, *, slim: float | None = None, linear_oldest_first: bool = False) -> Model:
@@ -211,40 +210,3 @@ def describe(capture: Processor) -> dict:
             "licence": metadata.get("license") or metadata.get("licence"),
             "real_time_factor": len(x) / rate / elapsed, "linear_share": linear_share(x, y),
             "selftest_esr": check_selftest(model, capture.dtype)}
-
-
-def linear_share(x: np.ndarray, y: np.ndarray, n_taps: int = FILTER_TAPS) -> float:
-    """Share of an output's energy that the best FIR filter explains: fitted on three quarters, judged on the last.
-
-    The normal equations are Toeplitz (autocorrelation method); a little of the input's energy (1e-7) keeps them solvable.
-
-    Parameters
-    ----------
-    x, y : ndarray, shape (n_samples,)
-        Input and output.
-    n_taps : int
-        Length of the filter.
-
-    Returns
-    -------
-    float
-        1 - ESR on the unseen part; NaN if the output is silent there. Below 0 a filter is worse than nothing.
-
-    Examples
-    --------
-    >>> x = np.random.default_rng(1).standard_normal(8000)
-    >>> round(linear_share(x, 0.5 * x, 8), 3)
-    1.0
-    """
-    cut = 3 * len(x) // 4
-    train_x, train_y = x[:cut], y[:cut] - np.mean(y[:cut])
-    size = 1 << (len(train_x) + n_taps).bit_length()
-    spectrum = np.fft.rfft(train_x, size)
-    own = np.fft.irfft(np.abs(spectrum) ** 2, size)[:n_taps]
-    cross = np.fft.irfft(np.conj(spectrum) * np.fft.rfft(train_y, size), size)[:n_taps]
-    own[0] *= 1.0 + 1e-7
-    taps = solve_toeplitz(own, cross)
-    estimate = np.convolve(x, taps)[cut:len(x)]
-    target = y[cut:] - np.mean(y[:cut])
-    energy = float(np.sum(target**2))
-    return 1.0 - float(np.sum((target - estimate) ** 2)) / energy if energy else math.nan

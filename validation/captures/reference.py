@@ -116,7 +116,8 @@ def film(layer: Film | None, v: np.ndarray, c: np.ndarray) -> np.ndarray:
     return both[:len(v)] * v + both[len(v):] if layer.shift else both * v
 
 
-def _wavenet_layer(layer: WaveNetLayer, y: np.ndarray, c: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def wavenet_layer(layer: WaveNetLayer, y: np.ndarray, c: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """One layer: what goes on to the next, and its share of the head's sum."""
     pre, post, mix_pre, mix_post, act_pre, act_post, inner_post, head_post = layer.films
     z = film(post, convolve(layer.convolution, film(pre, y, c)), c)
     z = z + film(mix_post, convolve(layer.mixin, film(mix_pre, c, c)), c)
@@ -141,7 +142,7 @@ def wavenet(net: WaveNet, x: np.ndarray) -> np.ndarray:
     for array in net.arrays:
         y = convolve(array.rechannel, y)
         for layer in array.layers:
-            y, share = _wavenet_layer(layer, y, c)
+            y, share = wavenet_layer(layer, y, c)
             head = head + share
         head = convolve(array.head, head)
     out = net.head_scale * head

@@ -2,7 +2,8 @@
 
 Knobs act on the weights (`conditioning.effective`), so a network at rest is a plain one. When a knob is turned it glides to its
 new position in 20 ms, in steps of 64 samples. WaveNet, LSTM, GRU and windows are played by the kernels of `Capture` in float32;
-TCN, gated convolutions and the dynamic hyper-network by `stacks` in float64.
+TCN, gated convolutions and the dynamic hyper-network by `stacks` in float64; a tone stack between two networks by `toned`. A fixed
+filter beside a network plays without latency as an `Impulse`.
 """
 
 from __future__ import annotations
@@ -20,11 +21,13 @@ from circuits.processor import Run, State, check_samples, check_state, turned
 from validation.audio import check_writable, whole_file
 from validation.captures import stacks
 from validation.captures.activations import plain
-from validation.captures.architectures import HEAD_SCALE, Architecture, shapes
+from validation.captures.architectures import HEAD_SCALE, Architecture, Stack, shapes
 from validation.captures.capture import Capture
 from validation.captures.conditioning import conditioning_shapes, effective
 from validation.captures.documents import Section, checked_array, read_document
+from validation.captures.impulse import Impulse
 from validation.captures.nets import Convolution, Gru, Lstm, Model, WaveNet, WaveNetArray, WaveNetLayer, memory
+from validation.captures.toned import Toned
 
 FORMAT, VERSION = "ampwright-network", 1
 GLIDE = 0.02  # s, for a knob's whole travel
@@ -83,7 +86,7 @@ def plain_net(arch: Architecture, own: Mapping[str, np.ndarray]) -> tuple:
         for index in range(len(arch.widths)):
             layers += [Convolution(own[f"l{index}.weight"], own[f"l{index}.bias"]), plain("relu")]
         return (*layers, Convolution(own["head.weight"], own["head.bias"]))
-    if arch.recurrent:
+    if arch.kind in ("lstm", "gru"):
         zeros = np.zeros(arch.widths[0])
         cell = Lstm(own["w"], own["u"], own["b"], zeros, zeros) if arch.kind == "lstm" else Gru(own["w"], own["u"], own["b"], own["b_u"], zeros)
         return cell, Convolution(own["head.weight"][:, :, None], own["head.bias"])
@@ -112,8 +115,16 @@ class TrainedCapture:
         self._present = self._targets()
         self._due = 0
         self._samples = 0
-        self._plain = network.architecture.kind not in ("tcn", "gcn") and network.way != "dynamic"
-        self._player = Capture(self._model()) if self._plain else stacks.Stack(network, self._named(self._present))
+        kind = network.architecture.kind
+        self._plain = kind not in ("tcn", "gcn", "graybox") and network.way != "dynamic"
+        if kind == "graybox":
+            own = network.at(self._named(self._present))
+            before, after = (Capture(one) for one in self._halves(own))
+            self._player = Toned(before, after, (own["stack.b"], own["stack.a"]), int(SETTLE * network.sample_rate))
+        else:
+            self._player = Capture(self._model()) if self._plain else stacks.Stack(network, self._named(self._present))
+        taps = network.weights.get("linear.taps")
+        self._beside = None if taps is None else Impulse(taps * network.input_gain * network.output_gain, network.sample_rate)
         self.reset()
 
     def _targets(self) -> np.ndarray:
@@ -130,9 +141,20 @@ class TrainedCapture:
         return Model("", FORMAT, arch.kind, net, network.sample_rate, prewarm, dict(network.facts), skip=arch.skip,
                      input_gain=network.input_gain, output_gain=network.output_gain, n_weights=sum(values.size for values in own.values()))
 
+    def _halves(self, own) -> tuple[Model, Model]:
+        """The networks on both sides of a tone stack."""
+        network, found = self.network, []
+        for prefix, inner, gain_in, gain_out in zip(("pre.", "post."), network.architecture.halves, (network.input_gain, 1.0), (1.0, network.output_gain)):
+            net = plain_net(inner, {name.removeprefix(prefix): values for name, values in own.items() if name.startswith(prefix)})
+            found.append(Model("", FORMAT, inner.kind, net, network.sample_rate, 1, {}, skip=inner.skip, input_gain=gain_in, output_gain=gain_out))
+        return found[0], found[1]
+
     def _apply(self) -> None:
         if self._plain:
             self._player.retune(self._model())
+        elif self.network.architecture.kind == "graybox":
+            own = self.network.at(self._named(self._present))
+            self._player.retune((own["stack.b"], own["stack.a"]))
         else:
             self._player.retune(self._named(self._present))
 
@@ -185,12 +207,14 @@ class TrainedCapture:
             self._due = 0
         parts.append(self._player.process(samples[at:]))
         self._samples += len(samples)
-        return np.concatenate(parts) if len(parts) > 1 else parts[0]
+        played = np.concatenate(parts) if len(parts) > 1 else parts[0]
+        return played if self._beside is None else played + self._beside.process(samples)
 
     @property
     def state(self) -> State:
         """What the layers remember, and knobs on their way."""
-        return {**{f"net.{name}": values for name, values in self._player.state.items()}, "present": self._present.copy(),
+        beside = {} if self._beside is None else self._beside.state
+        return {**{f"net.{name}": values for name, values in self._player.state.items()}, **{f"beside.{name}": values for name, values in beside.items()}, "present": self._present.copy(),
                 "due": np.array(self._due), "count": np.array(self._samples)}
 
     @state.setter
@@ -200,6 +224,8 @@ class TrainedCapture:
             self._present = state["present"]
             self._apply()
         self._player.state = {name.removeprefix("net."): values for name, values in state.items() if name.startswith("net.")}
+        if self._beside is not None:
+            self._beside.state = {name.removeprefix("beside."): values for name, values in state.items() if name.startswith("beside.")}
         self._due, self._samples = int(state["due"]), int(state["count"])
 
     def reset(self) -> None:
@@ -208,6 +234,8 @@ class TrainedCapture:
             self._present = self._targets()
             self._apply()
         self._player.reset()
+        if self._beside is not None:
+            self._beside.reset()
         self._due, self._samples = 0, 0
 
     def __deepcopy__(self, memo) -> "TrainedCapture":
@@ -236,6 +264,15 @@ def save_network(network: Network, path: str | Path) -> Path:
     return path
 
 
+def _read_stack(inner: Section) -> Stack | None:
+    if inner.get("stack", None) is None:
+        return None
+    given = inner.section("stack")
+    numbers = {name: tuple(float(one) if isinstance(one, (int, float)) else float("nan") for one in given.items(name)) for name in ("components", "rest")}
+    words = {name: tuple(str(one) for one in given.items(name)) for name in ("tapers", "knobs")}
+    return Stack(numbers["components"], words["tapers"], numbers["rest"], words["knobs"], given.number("sample_rate"))
+
+
 def read_network(path: str | Path, document: dict | None = None) -> Network:
     """Read what `save_network` wrote.
 
@@ -254,7 +291,8 @@ def read_network(path: str | Path, document: dict | None = None) -> Network:
     dilations = tuple(tuple(inner.whole(d, "dilations", 1, 1 << 20) for d in (one if isinstance(one, list) else [one])) for one in inner.items("dilations"))
     try:
         arch = Architecture(inner.text("kind"), widths, inner.integer("taps", maximum=1 << 16), dilations, inner.flag("skip"),
-                            inner.integer("block", minimum=0, maximum=1 << 16))
+                            inner.integer("block", minimum=0, maximum=1 << 16), inner.integer("linear", 0, minimum=0, maximum=1 << 16),
+                            _read_stack(inner))
         knobs = tuple({"name": one.text("name"), "minimum": one.number("minimum"), "maximum": one.number("maximum"), "position": one.number("position"),
                        "label": one.text("label", ""), "unit": one.text("unit", ""), "switch": one.flag("switch", False)}
                       for one in (Section(path, f"knobs[{index}]", value) for index, value in enumerate(top.items("knobs"))))
