@@ -116,7 +116,7 @@ def test_a_gray_box_block_is_fitted_where_a_network_would_be_trained(desk, capsy
     trained(capsys, "dry.wav", "diode_clipper", "-o", "big.nam", "--net", "lstm-8", *SHORT, "--oversample", "1")
     write_audio("dry.wav", 0.3 * lfilter([1.0], [1.0, -0.7], np.random.default_rng(6).standard_normal(96000)), 48000)
     told = trained(capsys, "dry.wav", "--from", "big.nam", "-o", "block.json", "--net", "hammerstein", "--cpu-seconds", "5")
-    assert told["test_esr"] < told["linear_esr"] < 1.0 and told["net"] == "hammerstein" and told["parameters"] > 5
+    assert told["test_esr"] < 0.1 and told["net"] == "hammerstein" and told["parameters"] > 5
     x = read_audio("dry.wav").samples
     teacher, block = (aw.simulate(name, x, 48000.0).samples for name in ("big.nam", "block.json"))
     assert np.sum((teacher - block)[2000:] ** 2) / np.sum(teacher[2000:] ** 2) < 3.0 * told["test_esr"] + 1e-3
