@@ -33,10 +33,12 @@ from validation.captures.linear import FILTER_TAPS, best_filter
 from validation.captures.load import read_capture
 from validation.captures.trained import Network, TrainedCapture
 from validation.dataset import PARTS, divide, read_dataset
+from validation.signals import PHRASES, shipped_phrase
 
 HELD_OUT_TAKES = 12  # positions of a dataset that are scored in each epoch; the test takes all
 SUFFIXES = (".nam", ".json", ".aidax")
 BLOCKS = ("auto", *LADDER)  # what is fitted instead of trained
+ALL = "phrases"  # as the dry recording: all shipped phrases, one after another
 GUARD = 0.1  # s between training and what is held out, or a fortieth of a short recording
 
 
@@ -85,7 +87,8 @@ def train(dry: str | Path | Audio | Pair, target: str | Path | Audio | Circuit |
     Parameters
     ----------
     dry : str, Path, Audio or Pair
-        What was played; or the folder of a dataset, or a pair brought together before: then there is no target.
+        What was played: a recording, a shipped phrase, or "phrases" for all of them one after another; or the folder of a dataset, or a
+        pair brought together before: then there is no target.
     target : str, Path, Audio, Circuit, Processor or None
         A recording, or a model that plays ``dry``: a netlist, a block, a capture to distil.
     output : str or Path, optional
@@ -121,6 +124,10 @@ def train(dry: str | Path | Audio | Pair, target: str | Path | Audio | Circuit |
         In one line; what was saved stays.
     """
     tell = progress or (lambda done, text: None)
+    source = Path(dry).name if isinstance(dry, (str, Path)) else ""
+    if dry == ALL and not Path(ALL).exists():
+        heard = [shipped_phrase(name) for name in PHRASES]
+        dry = Audio(np.concatenate([one.samples for one in heard]), heard[0].sample_rate)
     if net in BLOCKS:
         return _fit(dry, target, output, net, seed, {"engine": engine, "oversample": oversample, "controls": controls, "settings": settings, "channel": channel},
                     min(training.get("cpu") or math.inf, training.get("seconds") or math.inf), checkpoint, tell)
@@ -156,7 +163,7 @@ def train(dry: str | Path | Audio | Pair, target: str | Path | Audio | Circuit |
     first = load(start) if start is not None else None
     if first is not None and not isinstance(first, TrainedCapture):
         raise CircuitError("training can start from a network that was trained here only", place=Place(str(start)), mend="Give a .json that train wrote.")
-    facts = {"net": net, "seed": seed, "loss": chosen.loss, "target": Path(target).name if isinstance(target, (str, Path)) else "", "dry": Path(dry).name if isinstance(dry, (str, Path)) else ""}
+    facts = {"net": net, "seed": seed, "loss": chosen.loss, "target": Path(target).name if isinstance(target, (str, Path)) else "", "dry": source}
     result = fit_network(arch, takes, rate, rng=rng, way=way, knobs=knobs, settings=chosen, checkpoint=checkpoint, facts=facts,
                          start=first.network.weights if first is not None else None, progress=lambda done, text: tell(0.05 + 0.95 * done, text))
     network = result.network

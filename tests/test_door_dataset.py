@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +15,7 @@ from ampwright.commands.main import run
 from validation.audio import write_audio
 from validation.dataset import read_dataset
 
+ROOT = Path(__file__).resolve().parents[1]
 try:
     import dask.distributed as distributed
 except ImportError:
@@ -61,6 +65,37 @@ def test_refusals_in_one_line(desk, capsys):
     refused("silent", "dataset", "diode_clipper", "silent.wav", "-o", "other")
     if distributed is None:
         refused("dask|ampwright[cluster]", *COMMAND, "--backend", "dask")
+
+
+FULL = """
+import resource, signal, sys
+sys.path.insert(0, {root!r})
+from ampwright import datasets
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+inner = datasets.render_dataset
+def render(plan, make, *, progress=None, **options):
+    def told(done, text):
+        if text == "2 of 6 rendered":  # from here on no file may grow beyond {limit} bytes
+            resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, resource.RLIM_INFINITY))
+    return inner(plan, make, progress=told, **options)
+datasets.render_dataset = render
+from ampwright.commands.main import run
+sys.exit(run({arguments!r}))
+"""
+
+
+@pytest.mark.parametrize("limit", [1000, 10000])
+def test_a_full_disk_keeps_what_was_rendered(desk, limit):
+    """Refused by the kernel: at 10,000 bytes the recordings only, at 1,000 the manifest too."""
+    arguments = [*COMMAND, "-n", "6", "--jobs", "1", "--backend", "threading"]
+    done = subprocess.run([sys.executable, "-c", FULL.format(root=str(ROOT), limit=limit, arguments=arguments)], capture_output=True, text=True)
+    assert done.returncode == 2 and done.stderr.count("\n") == 1 and "can't be written" in done.stderr, done.stderr
+    assert "of 6 renderings are kept: repeat the command to go on" in done.stderr
+    left = sorted(path.name for path in (desk / "set").iterdir())
+    assert {"dataset.json", "dry.wav", "0000.wav", "0001.wav"} <= set(left) and all(name.endswith((".wav", ".json")) for name in left), left
+    stamp = (desk / "set" / "0000.wav").read_bytes()
+    assert run(arguments) == 0 and (desk / "set" / "0000.wav").read_bytes() == stamp
+    check("set")
 
 
 @pytest.mark.slow

@@ -294,10 +294,24 @@ def render_dataset(dataset: Dataset, make: Make, *, backend: str = "loky", n_job
                     write_manifest(replace(dataset, items=tuple(items)))
                     written = monotonic()
                 tell(done / len(items), f"{done} of {len(items)} rendered")
+    except AmpwrightError as error:
+        raise _told_what_is_kept(error, done, len(items)) from error
     finally:  # an error or Ctrl-C must not cost what is done
         dataset = replace(dataset, items=tuple(items))
-        write_manifest(dataset)
+        _keep_manifest(dataset, done)
     return dataset
+
+
+def _told_what_is_kept(error: AmpwrightError, done: int, count: int) -> AmpwrightError:
+    return type(error)(error.what, mend=f"{error.mend} {done} of {count} renderings are kept: repeat the command to go on.".strip(), place=error.place)
+
+
+def _keep_manifest(dataset: Dataset, done: int) -> None:
+    """Write the manifest; where the disk does not take it, the one before stays, and says less than there is."""
+    try:
+        write_manifest(dataset)
+    except SignalError as error:
+        raise _told_what_is_kept(error, done, len(dataset.items)) from error
 
 
 def _render(make: Make, wanted: list[tuple[dict[str, float], Path]], dry: np.ndarray, sample_rate: float,

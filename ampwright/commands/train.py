@@ -11,7 +11,7 @@ from ampwright.commands import choices
 
 
 def train(
-    dry: Annotated[str, typer.Argument(metavar="DRY", show_default=False, help="WAV or FLAC that was played; a shipped phrase; or the folder of a dataset.")],
+    dry: Annotated[str, typer.Argument(metavar="DRY", show_default=False, help="WAV or FLAC that was played; a shipped phrase, or phrases for all of them; or the folder of a dataset.")],
     out: Annotated[Path, typer.Option("--out", "-o", metavar="MODEL", show_default=False, help=".nam, .json (knobs), .rtneural.json or .aidax to write.")],
     target: Annotated[Optional[str], typer.Argument(metavar="[TARGET]", show_default=False, help="Recording of what came out, or a model that plays DRY here.")] = None,
     teacher: Annotated[Optional[str], typer.Option("--from", metavar="CAPTURE", help="Distil this capture: it plays DRY here.")] = None,

@@ -117,7 +117,7 @@ def nano(chosen) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(chosen.out or Path(folder) / "nano.nam")
         begun = time.process_time()
-        done = train(material(), chosen.circuits.split(",")[0], path, **budget("wavenet-nano", chosen.cpu, chosen.seed))
+        done = train("phrases", chosen.circuits.split(",")[0], path, **budget("wavenet-nano", chosen.cpu, chosen.seed))
         spent = time.process_time() - begun
         _, tests, joined = parts_of(done.pair, chosen.seed)
         y, speed = played(TrainedCapture(done.network), joined.x)
