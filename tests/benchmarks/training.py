@@ -167,7 +167,8 @@ def knobs(chosen) -> None:
     circuit, _, names = chosen.knobs.partition(":")
     with tempfile.TemporaryDirectory() as folder:
         place = Path(chosen.folder or Path(folder) / "set")
-        dataset(circuit, mix(chosen.seconds, folder), place, n=chosen.positions, sampling="latin", vary=names.split(","), seed=chosen.seed, held=0.1, stretch=0.5, guard=0.02)
+        dataset(circuit, mix(chosen.seconds, folder), place, n=chosen.positions, sampling="latin", vary=names.split(","), seed=chosen.seed, held=0.1, stretch=0.5,
+                guard=0.02, oversample=chosen.oversample)
         for case in chosen.ways.split(","):
             net, _, way = case.partition(":")
             counts = [int(one) for one in chosen.settings.split(",")] if architecture(net).kind == "graybox" or way == chosen.few else [0]
@@ -252,6 +253,7 @@ def main() -> None:
     parser.add_argument("--knobs", default="preamp_2203:bass,treble", help="CIRCUIT:NAME,NAME")
     parser.add_argument("--positions", type=int, default=200)
     parser.add_argument("--seconds", type=float, default=3.0, help="knobs: length of the dry recording")
+    parser.add_argument("--oversample", type=int, default=2, help="knobs: of the renderings")
     parser.add_argument("--settings", default="0,3,1", help="knobs: how many positions the gray box learns from; 0 is all")
     parser.add_argument("--few", default="concat", help="knobs: the way of conditioning that is also tried on few positions")
     parser.add_argument("--ways", default="lstm-16:concat,lstm-16:film,lstm-16:hyper,lstm-16:dynamic,wavenet-nano:concat,wavenet-nano:film,wavenet-nano:hyper,graybox-marshall")
