@@ -77,7 +77,7 @@ def render(plan, make, *, progress=None, **options):
     def told(done, text):
         if text == "2 of 6 rendered":  # from here on no file may grow beyond {limit} bytes
             resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, resource.RLIM_INFINITY))
-    return inner(plan, make, progress=told, **options)
+    return inner(plan, make, progress=told, **{{**options, "size": 1}})
 datasets.render_dataset = render
 from ampwright.commands.main import run
 sys.exit(run({arguments!r}))
