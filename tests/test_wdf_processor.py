@@ -53,6 +53,7 @@ def drive() -> Circuit:
 @pytest.mark.parametrize("make", [bassman, drive])
 def test_the_processor_suite(make):
     check_processor(lambda: WdfProcessor(make(), RATE))
+    check_processor(lambda: WdfProcessor(make(), RATE, glide=0.01))
 
 
 @pytest.mark.parametrize("make", [bassman, drive])

@@ -36,13 +36,15 @@ class Way:
     seconds : float
         Duration, rounded to whole knots.
     knot : int
-        Audio samples between knots.
+        Audio samples between knots, a power of two; down to `KNOT` where the duration is no multiple of it.
     """
 
     def __init__(self, start: Circuit, goal: Circuit, numbers: Callable[[Circuit], np.ndarray], sample_rate: float, seconds: float, knot: int = KNOT):
         self._goal, self._numbers = goal, numbers
         self._from = {control.name: control.position for control in start.controls}
         self.every = max(1, round(sample_rate / AUDIO_RATE))  # samples for which one value holds
+        while knot > KNOT and round(seconds * sample_rate / self.every) % knot:
+            knot //= 2  # a short way arrives in time
         self.length = knot * self.every  # samples between knots
         self._knots = max(1, round(seconds * sample_rate / self.length))
         self._at = 0

@@ -148,6 +148,14 @@ def peers(folder: Path | None) -> None:
         print(f"| {name} | " + " | ".join(cells) + " |", flush=True)
 
 
+def drift(processor) -> float:
+    """Largest distance in volts of the first output from where it rests, in 2,000 samples of silence; the processor is reset."""
+    rest, (plus, _, minus) = processor.operating_point, processor.circuit.outputs[0].partition(",")
+    heard = np.atleast_2d(processor.process(np.zeros(2000)))[0]
+    processor.reset()
+    return float(np.abs(heard - (rest.voltage(plus) - rest.voltage(minus or "0"))).max())
+
+
 def turning(processor, circuit: Circuit) -> float:
     """Milliseconds of processor time to turn the first control: median of nine, with the sample that it waits for."""
     knob = next((control for control in circuit.controls if not control.switch), None)
@@ -165,8 +173,8 @@ def turning(processor, circuit: Circuit) -> float:
 
 def library(wanted: list[str]) -> None:
     """Both engines on every circuit."""
-    head = ["circuit", "states", "ports solved together", "adaptors", "largest rigid", "nodal ns", "wdf ns", "wdf / nodal", "turn nodal ms",
-            "turn wdf ms", "they differ by"]
+    head = ["circuit", "states", "ports together", "adaptors", "rigid", "nodal ns", "wdf ns", "wdf / nodal", "turn nodal ms",
+            "turn wdf ms", "they differ by", "nodal drifts V", "wdf drifts V"]
     print("| " + " | ".join(head) + " |\n" + "| --- " * len(head) + "|")
     for name in wanted or names():
         try:
@@ -176,19 +184,21 @@ def library(wanted: list[str]) -> None:
 
 
 def row(name: str) -> str:
-    """One line: sizes, times, and the largest difference over a driven second with tight Newton, of the output's peak."""
+    """One line: sizes, times, the largest difference over a driven second with tight Newton, of the output's peak, and what silence becomes."""
     circuit = read(find(name))
     x = signal(0.5, circuit.level)
     nodal, waves = (engine(circuit, RATE, kernel="emitted") for engine in (NodalProcessor, WdfProcessor))
     costs = [nanoseconds(processor.process, x) for processor in (nodal, waves)]
     turns = [turning(processor, circuit) for processor in (nodal, waves)]
     second = signal(1.0, circuit.level)
-    first, other = (engine(circuit, RATE, tolerance=TIGHT, kernel="table").process(second) for engine in (NodalProcessor, WdfProcessor))
+    tight = [engine(circuit, RATE, tolerance=TIGHT, kernel="table") for engine in (NodalProcessor, WdfProcessor)]
+    drifts = [drift(processor) for processor in tight]
+    first, other = (processor.process(second) for processor in tight)
     adaptors = waves.tree.adaptors
     rigid = max((len(adaptor.part.edges) for adaptor in adaptors if adaptor.form == "nodal"), default=0)
     cells = [str(len(waves.program.states)), "+".join(map(str, waves.root.block_sizes)) or "-", str(len(adaptors)), str(rigid) if rigid else "-",
              f"{costs[0]:.1f}", f"{costs[1]:.1f}", f"{costs[1] / costs[0]:.2f}", *("-" if np.isnan(turn) else f"{turn:.2f}" for turn in turns),
-             f"{np.abs(first - other).max() / np.abs(first).max():.0e}"]
+             f"{np.abs(first - other).max() / np.abs(first).max():.0e}", *(f"{volts:.0e}" for volts in drifts)]
     return f"| {name} | " + " | ".join(cells) + " |"
 
 
