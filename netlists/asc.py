@@ -14,7 +14,7 @@ from circuits.errors import NetlistError, Place
 from netlists.files import Files
 from netlists.nets import Nets
 from netlists.pages import Page, Stretch, page
-from netlists.symbols import PARTIAL, STOCK, Point, Symbol, opamp_symbol, read_symbol
+from netlists.symbols import PARTIAL, STOCK, Point, Symbol, guessed_symbol, opamp_symbol, read_symbol
 
 MAX_ITEMS = 50_000      # wires, flags and symbols of a drawing
 MAX_LEVELS = 10         # drawings inside each other
@@ -83,7 +83,10 @@ def drawing_page(text: str, path: str, files: Files, folder: Path | None, notes,
         For a damaged line, or a symbol whose pins are not known.
     """
     drawing = _read(text, path)
-    symbols = [_symbol(placed, files, folder, Place(path, placed.line)) for placed in drawing.symbols]
+    known = [_symbol(placed, files, folder, Place(path, placed.line)) for placed in drawing.symbols]
+    points = {end for wire in drawing.wires for end in wire} | {point for point, _, _ in drawing.flags}
+    points |= {point for placed, symbol in zip(drawing.symbols, known) if symbol is not None for point in _pins(placed, symbol) if point is not None}
+    symbols = [symbol or _guessed(placed, points, Place(path, placed.line), notes) for placed, symbol in zip(drawing.symbols, known)]
     nets = Nets(drawing.wires, [(point, name) for point, name, _ in drawing.flags], [point for placed, symbol in zip(drawing.symbols, symbols) for point in _pins(placed, symbol) if point is not None])
     stretches: list[Stretch] = []
     subcircuits: dict[str, object] = {}
@@ -147,8 +150,20 @@ def _read(text: str, path: str) -> _Drawing:
     return drawing
 
 
-def _symbol(placed: _Placed, files: Files, folder: Path | None, place: Place) -> Symbol:
-    """The symbol: from beside the drawing, else from LTspice's stock."""
+def _guessed(placed: _Placed, points: set[Point], place: Place, notes) -> Symbol:
+    """A symbol that is nowhere, by its name and by where the drawing has something to connect to."""
+    words = tuple(word for key in ("Value", "SpiceModel", "Value2") for word in placed.attributes.get(key, "").split()[:1])
+    found = guessed_symbol(placed.name, words, lambda symbol: all(point in points for point in _pins(placed, symbol)))
+    base = placed.name.replace("\\", "/").split("/")[-1]
+    name = placed.attributes.get("InstName", "")
+    if found is None:
+        raise NetlistError(f"the symbol {placed.name} is not known", place=place, mend=f"Put {base}.asy beside the drawing.", element=name)
+    notes.lose(f"{name}: the symbol {base} is not there; its pins are taken to be where the drawing has something to connect to", place)
+    return found
+
+
+def _symbol(placed: _Placed, files: Files, folder: Path | None, place: Place) -> Symbol | None:
+    """The symbol: from beside the drawing, else from LTspice's stock; None if it is neither there nor known."""
     parts = placed.name.replace("\\", "/").split("/")
     base = parts[-1]
     found = files.find(f"{base}.asy", folder, place)
@@ -164,8 +179,7 @@ def _symbol(placed: _Placed, files: Files, folder: Path | None, place: Place) ->
         return Symbol(tuple(pins.get(k, (None, None)) for k in range(1, 9)), {"Prefix": "A", "SpiceModel": model})
     if any(part.lower() == "opamps" for part in parts[:-1]) and opamp_symbol(key) is not None:
         return opamp_symbol(key)
-    raise NetlistError(f"the symbol {placed.name} is not known", place=place, mend=f"Put {base}.asy beside the drawing.",
-                       element=placed.attributes.get("InstName", ""))
+    return None
 
 
 def _pins(placed: _Placed, symbol: Symbol) -> list[Point | None]:

@@ -5,8 +5,11 @@ Coordinates are those of the unrotated symbol, y downwards. Other symbols are re
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Mapping
+
+from circuits.devices import catalogue
 
 Point = tuple[int, int]
 
@@ -82,7 +85,7 @@ STOCK: dict[str, Symbol] = {
        for name in ("universalopamp2", "universalopamps", "universalopamps2", "universalopamp3", "universalopamp4")},
     **{name: _stock("X", "Rt=10K set=.5", (16, 96), (16, 16), (64, 64), SpiceModel="potentiometer") for name in ("pot", "potentiometer")},
     **{name: _stock("X", "Rtot=10K wiper=.5", *_TALL, (64, 64), SpiceModel="potentiometer")
-       for name in ("potentiometer_standard", "potentiometr", "potentiometer 2", "potentiometer10t")},
+       for name in ("potentiometer_standard", "potentiometr", "potentiometer 2", "potentiometer10t", "potentiometereu")},
     **{name: _stock("A", "", (-32, 32), (-32, 48), (-32, 64), (-32, 80), (-32, 96), (32, 80), (32, 48), (-16, 96), SpiceModel=name.upper()) for name in ("and", "or", "xor")},
 }
 # pins of the eight-pin A devices that have only some of them: place in the netlist, coordinates
@@ -135,6 +138,33 @@ def opamp_symbol(name: str) -> Symbol | None:
     """
     pins = _OPAMP if name in _UPRIGHT else _UNIVERSAL if name in _CENTRED else None
     return None if pins is None else Symbol(pins, {"Prefix": "X", "Value": name.upper()})
+
+
+_OPAMP_LIKE = re.compile(r"(tl0|lm[1-9]|lme|ne5|sa5|lf[34]|rc4|jrc|nj[mu]|opa|ad[78]|ca31|mc1|mc3|ua7|lt[c16]|op\d\d|mcp6|ts9|ba[14]|m52)\w*", re.IGNORECASE)
+
+
+def guessed_symbol(name: str, values: tuple[str, ...], fits) -> Symbol | None:
+    """A symbol whose file is not there: an op-amp or a tube by its name, with the stock pins that all lie on something of the drawing.
+
+    Parameters
+    ----------
+    name : str
+        With its folders.
+    values : tuple of str
+        What the drawing says is its model.
+    fits : callable
+        Whether all pins of a symbol lie on a wire's end, a flag or another pin.
+    """
+    base = name.replace("\\", "/").split("/")[-1]
+    named = (base, *values)
+    if any(_OPAMP_LIKE.fullmatch(word) for word in named):
+        layouts = [Symbol(pins, {"Prefix": "X", "Value": base.upper()}) for pins in (_OPAMP, _UNIVERSAL)]
+    else:
+        kinds = {card.kind for card in map(catalogue.find, named) if card is not None} | {base.lower().split("_")[-1]}
+        likely = ("triode", "nk_triode_l", "nk_triode_r") if "triode" in kinds else ("tetrode", "nk_pentode_ll", "nk_pentode_lr", "nk_pentode_rr") if kinds & {"pentode", "tetrode"} else ()
+        layouts = [Symbol(STOCK[one].pins, {"Prefix": "X", "Value": base}) for one in likely]
+    found = [layout for layout in layouts if fits(layout)]
+    return found[0] if found else None
 
 
 def read_symbol(text: str) -> Symbol:

@@ -87,6 +87,17 @@ def test_a_symbol_named_by_its_subcircuit():
     assert element.nodes == ("p", "g", "k") and element.card.name == "12ax7", "what the drawing writes there, not the symbol's own word, is the subcircuit"
 
 
+def test_a_symbol_that_is_nowhere_is_guessed_by_name_and_wires():
+    """TL072 of someone's own folder: five pins where LTspice's op-amps have them, if the drawing has something at each of them; else it is refused."""
+    pins = {"inp": (-32, 80), "inm": (-32, 48), "vp": (0, 32), "vm": (0, 96), "o": (32, 64)}
+    text = "Version 4\nSHEET 1 880 680\n" + "".join(FLAG.format(*at, name) for name, at in pins.items()) + "SYMBOL Mine\\\\TL072 0 0 R0\nSYMATTR InstName U1\n"
+    text += "TEXT 0 0 Left 0 !Vin inp 0 0\\nVp vp 0 9\\nVm vm 0 -9\\nR1 o inm 1k\\nR2 inm 0 1k\nTEXT 0 0 Left 0 ;*@ output o\n"
+    circuit = read_text(text)
+    assert circuit.element("x§u1").nodes == ("inp", "inm", "vp", "vm", "o") and any("its pins are taken to be where" in note for note in circuit.notes)
+    with pytest.raises(NetlistError, match="the symbol Mine.*TL072 is not known"):
+        read_text(text.replace("FLAG 0 96 vm", "FLAG 0 112 vm"))
+
+
 def test_ports_of_a_drawing_are_its_input_and_output():
     """A drawing that is a block of others marks its flags as ports: with nothing else to go by, they are where audio enters and leaves."""
     text = ("Version 4\nSHEET 1 880 680\nWIRE 0 0 16 0\nWIRE 0 96 16 96\n" + FLAG.format(0, 0, "f1") + "IOPIN 0 0 In\n" + FLAG.format(0, 96, "f2") + "IOPIN 0 96 Out\n"
