@@ -12,7 +12,11 @@ import pytest
 
 import ampwright as aw
 from ampwright.commands.main import run
-from validation.audio import write_audio
+from circuits import batch
+from circuits.kernels.lanes import host_lanes
+from circuits.nodal.lanes import lane_kernel, process_lanes
+from circuits.nodal.processor import NodalProcessor
+from validation.audio import read_audio, write_audio
 from validation.dataset import read_dataset
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -104,3 +108,23 @@ def test_a_full_disk_keeps_what_was_rendered(desk, limit):
 def test_a_local_dask_cluster(desk):
     assert run([*COMMAND, "--backend", "dask"]) == 0
     check("set")
+
+
+@pytest.mark.parametrize("backend", ["threading", pytest.param("dask", marks=pytest.mark.skipif(distributed is None, reason="dask is not installed"))])
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
+def test_variants_share_lanes_on_every_backend(desk, capsys, monkeypatch, backend):
+    circuit = aw.load("diode_clipper")
+    lane_kernel(NodalProcessor(circuit, 48000.0).model)  # found ready, lanes are taken for short batches too
+    played = []
+    monkeypatch.setattr(batch, "process_lanes", lambda kernel, group, signals: played.append(len(group)) or process_lanes(kernel, group, signals))
+    positions = [k / 10 for k in range(host_lanes() + 1)]
+    (desk / "table.csv").write_text("\n".join(["drive", *map(str, positions)]))
+    assert run(["simulate", "diode_clipper", "dry.wav", "-o", "out.wav", "--variants", "table.csv", "--backend", backend, "--jobs", "2", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert [one["controls"]["drive"] for one in told] == positions and set(played) == {host_lanes(), 1}
+    for number, position in enumerate(positions, 1):
+        alone = aw.simulate("diode_clipper", "dry.wav", controls={"drive": position})
+        assert np.max(np.abs(read_audio(f"out-{number:03d}.wav").samples - alone.samples)) <= 1e-7
+        assert told[number - 1]["run"]["iterations"] == alone.run.iterations
+    assert run(["simulate", "diode_clipper", "dry.wav", "-o", "no.wav", "--variants", "table.csv", "--backend", "slurm"]) == 2
+    assert "backend" in capsys.readouterr().err
