@@ -73,6 +73,17 @@ def test_json_for_programs(desk, capsys):
     assert found["alignment"] == "latency+gain" and found["candidates"][1]["aligned"]["gain"] > 0.0
 
 
+def test_a_recording_upside_down_is_told(desk, capsys):
+    dry = read_audio("in.wav").samples
+    write_audio("wet.wav", dry, 48000)
+    write_audio("turned.wav", -dry, 48000)
+    code, out, err = command(capsys, "compare", "in.wav", "--target", "wet.wav", "turned.wav", "-o", "r", "--format", "csv,json")
+    assert code == 0 and "turned.wav (doubt)" in out and "doubt: turned.wav: upside down against the target: ESR 4, and under 1e-9 turned over" in err
+    told = json.loads(command(capsys, "compare", "r/comparison.json", "-o", "s", "--format", "json", "--json")[1])
+    assert "upside down" in told["candidates"][0]["doubts"][0] and told["candidates"][0]["aligned"]["polarity"] == -1
+    assert "upside down" in json.loads(Path("r/comparison.json").read_text())["rows"][0]["doubts"][0]
+
+
 def test_every_mistake_is_one_line(desk, capsys):
     write_audio("stereo.wav", np.ones((2, 4800)), 48000)
     write_audio("silent.wav", np.zeros(4800), 48000)

@@ -45,7 +45,7 @@ def _printed(out: str) -> dict[str, dict[str, list[str]]]:
             rows = None
         elif rows is not None:
             label, *cells = re.split(r"\s{2,}", line.strip())
-            rows[label] = cells
+            rows[label.removesuffix(" (doubt)")] = cells
     return tables
 
 

@@ -4,11 +4,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from scipy.signal import lfilter
+from scipy.signal import butter, freqz, iirpeak, lfilter, sosfilt
 
 from circuits.errors import SignalError
 from validation.align import Alignment, advance, align, apply
 from validation.audio import read_audio, resample
+from validation.polarity import minimum_phase
 from validation.signals import shipped_phrase, sine
 from validation.waveform_metrics import esr
 
@@ -103,6 +104,48 @@ def test_drift_in_parts_per_million():
     found = align(GUITAR, estimate, RATE)
     assert found.drift == pytest.approx(20.0, abs=0.5) and found.drift_error < 0.5
     assert abs(align(GUITAR, np.roll(GUITAR, 9), RATE).drift) < 0.1
+
+
+FILTERS = {
+    "flat": lambda x: x, "dark": lambda x: lfilter([0.05], [1.0, -0.95], x), "bright": lambda x: lfilter([1.0, -0.95], [1.0], x),
+    "low": lambda x: sosfilt(butter(4, 800.0, fs=RATE, output="sos"), x), "high": lambda x: sosfilt(butter(2, 1500.0, "high", fs=RATE, output="sos"), x),
+    "wah": lambda x: lfilter(*iirpeak(700.0, 3.0, fs=RATE), x), "fuzz": lambda x: lfilter([0.1], [1.0, -0.9], np.tanh(30.0 * x + 0.3))}
+
+
+@pytest.mark.parametrize("first", FILTERS)
+def test_polarity_survives_another_tone(first):
+    """Between all pairs of filters, either way up: the correlation's sign is wrong for a third of them."""
+    target = FILTERS[first](GUITAR[:96000])
+    for second in FILTERS:
+        estimate = FILTERS[second](np.roll(GUITAR[:96000], 70))
+        for sign in (1, -1):
+            found = align(target, sign * estimate, RATE)
+            assert found.polarity == sign, (first, second, sign)
+            assert found.gain > 0.0
+    assert align(GUITAR, -GUITAR, RATE).gain == pytest.approx(1.0)
+
+
+def test_polarity_is_left_open_where_nothing_tells():
+    """An all-pass that turns every octave by another angle has no polarity."""
+    rng = np.random.default_rng(2)
+    size = len(GUITAR[:96000])
+    turned = np.fft.irfft(np.fft.rfft(GUITAR[:96000]) * np.exp(2j * np.pi * np.interp(np.arange(size // 2 + 1), np.geomspace(1, size // 2, 25), np.cumsum(rng.uniform(0.3, 0.7, 25)))), size)
+    found = align(GUITAR[:96000], turned, RATE)
+    assert found.polarity == 0 and found.coherence > 0.5
+    assert np.array_equal(apply(found, turned, "latency+gain"), found.gain * apply(found, turned, "latency") + found.dc)
+
+
+@pytest.mark.skipif(not DATA.is_dir(), reason="the measured recordings are not on this machine; their twin is test_polarity_survives_another_tone")
+@pytest.mark.parametrize("clip", ["clip1", "clip3", "clip4"])
+def test_polarity_of_a_real_amplifiers_tone_settings(clip):
+    bass, treble = (read_audio(DATA / "marshall-jvm410h" / f"{clip}-{setting}.flac") for setting in ("bass10-middle0-treble0", "bass0-middle0-treble10"))
+    assert [align(treble.samples, sign * bass.samples, bass.sample_rate).polarity for sign in (1, -1)] == [1, -1]
+
+
+def test_minimum_phase_of_a_known_filter():
+    b, a = np.poly([0.9, -0.6, 0.2]), np.poly([0.99, 0.5, -0.8])
+    w, H = freqz(b, a, worN=16385, include_nyquist=True)
+    assert np.abs(minimum_phase(np.abs(H)) - np.angle(H)).max() < 1e-9
 
 
 def test_strangers_are_refused_with_their_coherence():

@@ -2,12 +2,14 @@
 
 import json
 import math
+import re
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from check_processor import check_processor
+from scipy.signal import lfilter
 from scipy.stats import wilcoxon
 from shaper import Shaper
 
@@ -158,6 +160,29 @@ def test_what_plays_only_whole_recordings_is_a_model_too():
     outside, inside = sorted(found.rows, key=lambda row: row.label, reverse=True)
     assert outside.kind == "model" and outside.scores["esr"] == inside.scores["esr"] and outside.response is None and outside.real_time_factor > 0.0
     assert "outside: played elsewhere" in found.notes
+
+
+def test_what_spoils_a_score_is_said_with_its_figures():
+    drifting = resample(TARGET, RATE, RATE * (1 + 60e-6))[:len(TARGET)]
+    found = compare(DRY, Entry("t", _model()), [
+        Entry("twin", _model()), Entry("far", _model(drive=9.0)), Entry("upside down", _recording(-TARGET)), Entry("quiet", _recording(0.3 * TARGET)),
+        Entry("drifting", _recording(np.pad(drifting, (0, len(TARGET) - len(drifting))))),
+        Entry("dark", _recording(lfilter([0.02], [1.0, -0.98], TARGET)))], measure=False)
+    said = {row.label: found.doubts(row) for row in found.rows}
+    scores = {row.label: row.scores["esr"] for row in found.rows}
+    assert said["twin"] == () and scores["upside down"] == pytest.approx(4.0)
+    assert said["upside down"] == ("upside down against the target: ESR 4, and under 1e-9 turned over (--align latency+gain does that)",)
+    assert said["quiet"][0].startswith("another level: ESR 0.49, and") and "+10.46 dB" in said["quiet"][0]
+    assert re.search(r"clocks drift by (59|60)\.\d+ ± 0\.\d+ ppm, 5\.[78] samples over 2\.0 s", said["drifting"][-1])
+    assert len(said["dark"]) == 1 and "although a linear filter of it would explain 9" in said["dark"][0]
+    late = Entry("late", _recording(np.roll(TARGET, 480)))
+    raw = compare(DRY, Entry("t", _model()), [late], mode="none", measure=False)
+    assert raw.doubts(raw.rows[0])[0].startswith("480.00 samples late (10.00 ms): ESR ")
+    turned = compare(DRY, Entry("t", _model()), [Entry("upside down", _recording(-TARGET))], mode="latency+gain", measure=False)
+    assert turned.rows[0].scores["esr"] < 1e-20 and "(done before scoring)" in turned.doubts(turned.rows[0])[0]
+    text = page(found, {})
+    assert text.count("Upside down against the target: ESR 4") == 2 and "<bdi>upside down</bdi></b>: upside down" in text, "in the table, and above it"
+    assert "upside down against the target" in table(found)
 
 
 def test_segments_levels_and_intervals(found):

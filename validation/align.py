@@ -25,6 +25,7 @@ from scipy.fft import irfft, next_fast_len, rfft
 from scipy.signal import oaconvolve
 
 from circuits.errors import SignalError
+from validation.polarity import polarity
 from validation.waveform_metrics import check_pair, esr
 
 MODES = ("none", "latency", "latency+gain")
@@ -33,6 +34,7 @@ _HALF = 256  # taps on each side of the fractional delay: flat to 0.96 of half t
 _CLEAR = 10.0  # peak of the phase transform over its root mean square; unrelated signals reach 6
 _CLIMB = 2  # samples: what distortion moves the arrival at most
 _LEAST_FRACTION = 1e-4  # samples; less is rounding, or the difference of the two, and no latency
+_PLAIN = 0.5  # of the target's energy left as error: under it the sign of the correlation is plain
 _STRETCH = 1 << 19  # samples of the loudest stretch in which the whole-sample latency is searched
 
 
@@ -45,9 +47,10 @@ class Alignment:
     latency : float
         Samples by which the estimate is late.
     polarity : int
-        1, or -1 if the estimate is upside down.
+        1, or -1 if the estimate is upside down (`validation.polarity`); 0 if that can't be told, which is played as 1.
     gain : float
-        Positive factor that, with polarity and offset, brings the estimate nearest to the target in least squares.
+        Positive factor that, with polarity and offset, brings the estimate nearest to the target in least squares; the ratio of their levels
+        where that would be negative.
     dc : float
         To be added after the gain, unit of the signals.
     drift, drift_error : float
@@ -136,7 +139,7 @@ def apply(alignment: Alignment, estimate: np.ndarray, mode: str) -> np.ndarray:
     if mode == "none":
         return np.asarray(estimate, dtype=np.float64)
     moved = advance(estimate, alignment.latency)
-    return moved if mode == "latency" else alignment.polarity * alignment.gain * moved + alignment.dc
+    return moved if mode == "latency" else (alignment.polarity or 1) * alignment.gain * moved + alignment.dc
 
 
 def check_mode(mode: str) -> None:
@@ -324,9 +327,17 @@ def align(target, estimate, sample_rate: float, *, max_latency: float = 0.5) -> 
     gain, dc = _affine(target[inner], shifted[inner])
     if gain == 0.0:
         raise SignalError("the two recordings have nothing in common", mend="Check the files, or align nothing.")
+    total = [part.sum(axis=0) for part in (spectra.cross, spectra.target, spectra.estimate)]
+    sign, _ = polarity(*total)
+    if sign == 0 and esr(target[inner], gain * shifted[inner] + dc) < _PLAIN:
+        sign = 1 if gain > 0.0 else -1
+    factor = abs(gain)
+    if gain * (sign or 1) < 0.0:  # filtered so differently that they work against each other: no factor brings them nearer
+        factor = math.sqrt(float(total[1].sum() / total[2].sum()))
+        dc = float(target[inner].mean() - (sign or 1) * factor * shifted[inner].mean())
     drift, drift_error = _drift(spectra)
-    return Alignment(latency, 1 if gain > 0.0 else -1, abs(gain), dc, drift, drift_error, coherence,
-                     esr(target, estimate), esr(target[inner], shifted[inner]), esr(target[inner], gain * shifted[inner] + dc))
+    return Alignment(latency, sign, factor, dc, drift, drift_error, coherence, esr(target, estimate), esr(target[inner], shifted[inner]),
+                     esr(target[inner], (sign or 1) * factor * shifted[inner] + dc))
 
 
 def _affine(target: np.ndarray, estimate: np.ndarray) -> tuple[float, float]:

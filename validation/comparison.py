@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from validation.align import Alignment, apply
+from validation.doubts import doubts
 from validation.response import Response
 
 
@@ -167,6 +168,13 @@ class Comparison:
     def failed(self) -> tuple[Row, ...]:
         """Rows without scores."""
         return tuple(row for row in self.rows if row.failed)
+
+    def doubts(self, row: Row) -> tuple[str, ...]:
+        """What its alignment says against a candidate's score, or about it: see `validation.doubts`."""
+        if row.failed or row.alignment is None:
+            return ()
+        seconds = (self.region[1] - self.region[0]) / self.sample_rate
+        return doubts(row.alignment, self.mode, row.scores["esr"], seconds, self.sample_rate)
 
     def reference(self) -> np.ndarray:
         """The target over the compared stretch."""

@@ -83,7 +83,7 @@ def write_comparison(comparison: Comparison, folder) -> Path:
     content["target_response"] = asdict(comparison.target_response) if comparison.target_response else None
     content["rows"] = [{**_facts(row), "rendering": keep(row.rendering, number),
                         "alignment": asdict(row.alignment) if row.alignment else None,
-                        "response": asdict(row.response) if row.response else None}
+                        "response": asdict(row.response) if row.response else None, "doubts": comparison.doubts(row)}
                        for number, row in enumerate(comparison.rows, 2)]
     content["pairs"] = [asdict(pair) for pair in comparison.pairs]
     path = folder / "comparison.json"
@@ -174,7 +174,7 @@ def _decode(content: dict, folder: Path) -> Comparison:
         response = numbers(facts["response"], Response)
         rows.append(Row(
             str(facts["label"]), str(facts["source"]), str(facts["digest"]), str(facts["kind"]), str(facts["message"]),
-            rendering(facts["rendering"]), replace(alignment, polarity=int(alignment.polarity)) if alignment else None,
+            rendering(facts["rendering"]), replace(alignment, polarity=_sign(alignment.polarity)) if alignment else None,
             scores(facts["scores"]), scores(facts["scores_as_is"]), tuple(_number(v) for v in facts["interval"]),
             _line(facts["segments"]), _line(facts["levels"]), _number(facts["real_time_factor"]),
             int(facts["bad_samples"]), _number(facts["n_parameters"]), _number(facts["operations"]),
@@ -192,6 +192,12 @@ def _decode(content: dict, folder: Path) -> Comparison:
         _number(content["segment_length"]), edges, pairs,
         tuple(str(note) for note in content["notes"]), {str(k): str(v) for k, v in content["settings"].items()},
         {str(k): str(v) for k, v in content["versions"].items()}, str(content["command"]))
+
+
+def _sign(value: float) -> int:
+    if value not in (-1.0, 0.0, 1.0):
+        raise ValueError(f"a polarity of {value:g}")
+    return int(value)
 
 
 def _line(values) -> np.ndarray:

@@ -131,7 +131,8 @@ def _rows(comparison: Comparison, styles: dict) -> list[dict]:
     winners = {(name, which): _best(comparison, name, which) for name in METRICS for which in ("scores", "scores_as_is")}
     rows = []
     for row in comparison.rows:
-        facts = {"label": _short(row.label), "color": styles[row.label]["color"], "message": row.message[:600], "cells": [], "costs": []}
+        facts = {"label": _short(row.label), "color": styles[row.label]["color"], "message": row.message[:600], "cells": [], "costs": [],
+                 "doubts": " ".join(f"{text[0].upper()}{text[1:]}." for text in comparison.doubts(row))}
         if not row.failed:
             facts["cells"] = [{"value": row.scores[name], "value_as_is": row.scores_as_is[name], "text": figure_text(row.scores[name]),
                                "text_as_is": figure_text(row.scores_as_is[name]), "main": name in _MAIN,
@@ -157,7 +158,7 @@ def _alignments(comparison: Comparison) -> list[dict]:
         if found is not None:
             drift = "–" if math.isnan(found.drift) else f"{found.drift:.2f} ± {found.drift_error:.2f}"
             lines.append({"label": _short(row.label), "latency": f"{found.latency:.3f}", "gain": f"{found.gain_db:+.3f}",
-                          "polarity": "+" if found.polarity > 0 else "inverted", "dc": figure_text(found.dc), "drift": drift,
+                          "polarity": {1: "+", -1: "inverted", 0: "undecided"}[found.polarity], "dc": figure_text(found.dc), "drift": drift,
                           "coherence": f"{found.coherence:.4f}"})
     return lines
 
@@ -233,7 +234,8 @@ def page(comparison: Comparison, drawn: dict[str, tuple[str, str]]) -> str:
         best=best and {"label": _short(best.label), "esr": figure_text(best.scores["esr"]), "interval": _interval(best)},
         verdict=_verdict(comparison), seconds=f"{(region[1] - region[0]) / comparison.sample_rate:.2f}",
         rate=f"{comparison.sample_rate / 1000.0:g} kHz", mode={"none": "none", "latency": "latency", "latency+gain": "latency and gain"}[comparison.mode],
-        rows=_rows(comparison, styles), n_failed=len(comparison.failed), notes=[_short(note) for note in comparison.notes], metrics=metrics,
+        rows=_rows(comparison, styles), n_failed=len(comparison.failed), notes=[_short(note) for note in comparison.notes],
+        doubts=[{"label": _short(row.label), "text": text} for row in comparison.good for text in comparison.doubts(row)], metrics=metrics,
         alignments=_alignments(comparison), measured=[_measured(label, response) for label, response in measured.items()],
         pairs=[{"better": _short(p.better), "worse": _short(p.worse), "share": f"{100.0 * p.share:.0f} %",
                 "p": _p(p.p_value).removeprefix("= "), "sure": p.p_value < 0.05}
@@ -259,12 +261,12 @@ def table(comparison: Comparison) -> str:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(["candidate", "failed", *METRICS, *(f"{name}_as_is" for name in METRICS), "esr_low", "esr_high", "latency_samples", "gain_db", "polarity",
-                     "dc", "drift_ppm", "coherence", "real_time_factor", "bad_samples", "n_parameters", "operations_per_sample", "source", "sha256"])
+                     "dc", "drift_ppm", "coherence", "doubts", "real_time_factor", "bad_samples", "n_parameters", "operations_per_sample", "source", "sha256"])
     for row in comparison.rows:
         found = row.alignment
         aligned = [found.latency, found.gain_db, found.polarity, found.dc, found.drift, found.coherence] if found else [""] * 6
         writer.writerow([_cell(row.label), _cell(row.message), *(row.scores.get(name, "") for name in METRICS),
-                         *(row.scores_as_is.get(name, "") for name in METRICS), *row.interval, *aligned, row.real_time_factor, row.bad_samples,
+                         *(row.scores_as_is.get(name, "") for name in METRICS), *row.interval, *aligned, "; ".join(comparison.doubts(row)), row.real_time_factor, row.bad_samples,
                          row.n_parameters, row.operations, _cell(row.source), row.digest])
     return out.getvalue()
 

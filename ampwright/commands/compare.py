@@ -70,7 +70,7 @@ def report(comparison, folder: Path, formats, *, json: bool) -> None:
         terminal.print_json({
             "report": folder, "target": comparison.target.label, "sample_rate": comparison.sample_rate, "alignment": comparison.mode,
             "candidates": [{"label": row.label, "message": row.message or None, "scores": row.scores, "scores_as_is": row.scores_as_is,
-                            "esr_interval": row.interval, "aligned": row.alignment, "real_time_factor": row.real_time_factor,
+                            "esr_interval": row.interval, "aligned": row.alignment, "doubts": comparison.doubts(row), "real_time_factor": row.real_time_factor,
                             "bad_samples": row.bad_samples, "numbers": row.n_parameters, "operations_per_sample": row.operations} for row in comparison.rows],
             "pairs": comparison.pairs, "notes": comparison.notes})
         return
@@ -81,10 +81,13 @@ def report(comparison, folder: Path, formats, *, json: bool) -> None:
     for row in comparison.good:
         latency = "" if row.alignment is None else f"{row.alignment.latency:.2f}"
         factor = "" if row.kind != "model" else f"{row.real_time_factor:.1f}x"
-        rows.append((row.label, *(figure_text(row.scores[name]) for name in SHOWN), figure_text(row.scores_as_is["esr"]), latency, factor,
+        rows.append((row.label + (" (doubt)" if comparison.doubts(row) else ""), *(figure_text(row.scores[name]) for name in SHOWN), figure_text(row.scores_as_is["esr"]), latency, factor,
                      *("" if math.isnan(value) else f"{value:,.0f}" for value in (row.n_parameters, row.operations))))
     if rows:
         terminal.table(f"Against {comparison.target.label}", heads, rows, right=tuple(range(1, len(heads))))
+    for row in comparison.good:
+        for text in comparison.doubts(row):
+            terminal.note(f"{row.label}: {text}", "doubt")
     for row in comparison.failed:
         terminal.note(row.message if row.message.startswith(row.label) else f"{row.label}: {row.message}", "failed")
     names = {"html": "report.html", "csv": "scores.csv", "json": "comparison.json", "png": "plots"}
