@@ -174,7 +174,7 @@ def test_what_spoils_a_score_is_said_with_its_figures():
     assert said["upside down"] == ("upside down against the target: ESR 4, and under 1e-9 turned over (--align latency+gain does that)",)
     assert said["quiet"][0].startswith("another level: ESR 0.49, and") and "+10.46 dB" in said["quiet"][0]
     assert re.search(r"clocks drift by (59|60)\.\d+ ± 0\.\d+ ppm, 5\.[78] samples over 2\.0 s", said["drifting"][-1])
-    assert len(said["dark"]) == 1 and "although a linear filter of it would explain 9" in said["dark"][0]
+    assert len(said["dark"]) == 1 and "although a linear filter of it would explain 100.0 % of the target" in said["dark"][0]
     late = Entry("late", _recording(np.roll(TARGET, 480)))
     raw = compare(DRY, Entry("t", _model()), [late], mode="none", measure=False)
     assert raw.doubts(raw.rows[0])[0].startswith("480.00 samples late (10.00 ms): ESR ")
