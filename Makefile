@@ -18,6 +18,7 @@ demo: setup
 
 test: setup
 	@command -v ngspice >/dev/null || echo "ngspice is not installed: the stored golden results stand in for it"
+	$(BIN)/python -m circuits.nodal.selected
 	OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadgroup
 
 clean:

@@ -23,7 +23,8 @@ import numpy as np
 from circuits.devices.law import Placed
 from circuits.expressions import leaves, tape
 from circuits.kernels.jit import kernel
-from circuits.nodal.laws import LINEAR, Entry, evaluate_laws, law_scratch, law_table
+from circuits.nodal.evaluation import Evaluation
+from circuits.nodal.laws import LINEAR, Entry, law_table
 from circuits.nodal.model import ModelArrays, bend_of, blocks_of
 from circuits.nodal.transient import solve_block
 from wdf.adaptors import feedback
@@ -146,11 +147,7 @@ def _limits(tree: Tree) -> np.ndarray:
 
 def charges_at(root: Root, q: np.ndarray) -> np.ndarray:
     """All law outputs at given ports; charges in coulombs, shape (n_columns,)."""
-    laws = root.arrays.laws
-    w = np.zeros(len(root.arrays.KT))
-    slope = np.zeros(int(laws.slope_start[-1]) if len(laws.slope_start) else 0)
-    evaluate_laws(laws, 0, len(laws.codes), q, 1.0, np.zeros_like(w), w, slope, law_scratch(laws))
-    return w
+    return Evaluation(root.arrays.laws, len(root.ports), len(root.arrays.KT)).at(q, 1.0)[0]
 
 
 @kernel(bare=True)

@@ -1,6 +1,6 @@
 """From one position of the controls to another without a step: the model moves a little with every audio sample.
 
-The resistors that move get a value for each audio sample, quadratic between short knots; the matrices follow exactly, as a
+The resistors that move get a value for each audio sample, quadratic between knots of the controls' travel; the matrices follow exactly, as a
 low-rank update from where the glide began. What is left of the staircase lies at the audio rate and above, where an
 oversampler's filter takes it; at the audio rate itself every sample has a model of its own.
 """
@@ -10,43 +10,12 @@ from __future__ import annotations
 import numpy as np
 
 from circuits.circuit import Circuit
-from circuits.kernels.jit import kernel
-from circuits.nodal.knots import Way, weights
+from circuits.nodal.course import ROWS, Course, follow, views
+from circuits.nodal.knots import AUDIO_RATE, KNOT, Way, weights
 from circuits.nodal.model import ModelArrays
 from circuits.nodal.turning import Turning
 
-_MOVED = ("F", "f0", "KT", "WT")
-
-
-@kernel
-def follow(left, middle, right, d, F, f0, KT, WT, F1, f1, KT1, WT1):
-    """H = H1 - left D (I + middle D)^-1 right, laid out as the model's arrays; ``d`` holds changes of conductance."""
-    inner = np.eye(len(d)) + middle * d
-    solved = np.linalg.solve(inner, right)
-    for m in range(len(d)):
-        for c in range(solved.shape[1]):
-            solved[m, c] *= d[m]
-    columns, ports = F.shape[0], KT.shape[1]
-    for k in range(F.shape[1]):
-        f0[k] = f1[k]
-        for m in range(len(d)):
-            f0[k] -= left[k, m] * solved[m, columns]
-    for c in range(columns):
-        for k in range(F.shape[1]):
-            F[c, k] = F1[c, k]
-        for m in range(len(d)):
-            value = solved[m, c]
-            for k in range(F.shape[1]):
-                F[c, k] -= left[k, m] * value
-    for c in range(KT.shape[0]):
-        KT[c, :] = KT1[c]
-        WT[c, :] = WT1[c]
-        for m in range(len(d)):
-            value = solved[m, columns + 1 + c]
-            for k in range(ports):
-                KT[c, k] -= left[k, m] * value
-            for k in range(WT.shape[1]):
-                WT[c, k] -= left[ports + k, m] * value
+TRAVEL = 75  # knots in a whole travel of a control: a slow turn needs fewer than one every `KNOT` audio samples
 
 
 class Glide:
@@ -55,27 +24,35 @@ class Glide:
     Parameters
     ----------
     turning : Turning
-        Source of the low-rank parts.
+        Source of the low-rank parts; both circuits are within its `Turning.reach`.
     start, goal : Circuit
         Where it begins and ends.
     sample_rate : float
         Hz, of the steps.
     seconds : float
-        Duration, rounded to whole knots.
+        Duration, rounded to whole audio samples.
     """
 
     def __init__(self, turning: Turning, start: Circuit, goal: Circuit, sample_rate: float, seconds: float):
         self._turning = turning
         first, last = turning.ohms(start), turning.ohms(goal)
         self._moving = np.flatnonzero(first != last)
-        self._parts = turning.around(start, self._moving)
-        self._still = turning.model(start).arrays
-        self.arrays: ModelArrays = self._still._replace(**{name: getattr(self._still, name).copy() for name in _MOVED})
         self._first = first[self._moving].astype(np.float64)
-        self._way = Way(start, goal, self._ohms, sample_rate, seconds)
+        self._still, *self._parts = turning.around(start, self._moving)
+        self._memory = np.concatenate([part.ravel() for part in (self._still.F, self._still.f0, self._still.KT, self._still.WT)])
+        self._start = self._memory.copy()
+        samples = max(1, round(seconds * min(sample_rate, AUDIO_RATE)))
+        travel = max(abs(to.position - at.position) / (to.maximum - to.minimum) for at, to in zip(start.controls, goal.controls))
+        knots = int(np.ceil(min(samples / KNOT, max(TRAVEL * travel, 1.0))))
+        self._way = Way(start, goal, self._ohms, sample_rate, seconds, max(1, round(samples / knots)))
 
     def _ohms(self, circuit: Circuit) -> np.ndarray:
-        return self._turning.ohms(circuit)[self._moving].astype(np.float64)
+        return np.array(self._turning.ohms_at({control.name: control.value for control in circuit.controls}, self._moving))
+
+    @property
+    def arrays(self) -> ModelArrays:
+        """The model that moves: its arrays are those that a `Course` writes to."""
+        return views(self._still, self._memory)
 
     @property
     def done(self) -> bool:
@@ -87,15 +64,15 @@ class Glide:
         """The circuit at the present moment."""
         return self._way.circuit
 
-    def take(self, wanted: int) -> int:
-        """Samples, at most ``wanted``, that `arrays` holds for now; the next call moves it on."""
+    def take(self, wanted: int) -> tuple[int, Course]:
+        """A number of samples, at most ``wanted``, and the course of the model through them; the next call begins behind them."""
         way = self._way
-        within = way.within % way.every
-        if within == 0:
-            low, half, high = weights((way.within + way.every) / way.length)
-            ohms = low * way.stretch[0] + half * way.stretch[1] + high * way.stretch[2]
-            follow(*self._parts, 1.0 / ohms - 1.0 / self._first, *[getattr(self.arrays, name) for name in _MOVED],
-                   *[getattr(self._still, name) for name in _MOVED])
-        count = min(wanted, way.every - within)
+        row, phase = divmod(way.within, way.every)
+        count = min(wanted, way.length - way.within, ROWS * way.every - phase)
+        n_rows = -(-(phase + count) // way.every)
+        low, half, high = weights.py_func((row + 1 + np.arange(n_rows))[:, None] * (way.every / way.length))
+        ohms = low * way.stretch[0] + half * way.stretch[1] + high * way.stretch[2]
+        rows = np.empty((n_rows, len(self._memory)))
+        follow(*self._parts, 1.0 / ohms - 1.0 / self._first, self._start, len(self._still.F), self._still.KT.shape[1], rows)
         way.move(count)
-        return count
+        return count, Course(way.every, phase, rows, self._memory)

@@ -18,9 +18,11 @@ from circuits.kernels import store
 from circuits.kernels.lanes import host_lanes
 from circuits.nodal import lanes_emitted, transient
 from circuits.nodal.emitted_algebra import UNROLL_PORTS
+from circuits.nodal.course import STILL
 from circuits.nodal.equations import assemble
 from circuits.nodal.model import DkModel, discretise
 from circuits.nodal.processor import NodalProcessor
+from circuits.nodal.selected import table_kernel
 from circuits.processor import check_samples
 
 PREFIX = "lanes"
@@ -172,7 +174,7 @@ class _Group:
             getattr(alone, name)[:] = rows[:len(getattr(alone, name)), lane]
         out = np.empty((len(y), 1))
         own = transient.tally()
-        transient.run(model.arrays, alone, self._scratch, np.ascontiguousarray(u[n:n + 1, :, lane]), out, 0, 1, self._processors[0].tolerance, own)
+        table_kernel(model.arrays.laws)(model.arrays, alone, self._scratch, STILL, np.ascontiguousarray(u[n:n + 1, :, lane]), out, 0, 1, self._processors[0].tolerance, own)
         if own.counts[2] and tally.counts[2] < len(tally.bad):
             tally.bad[tally.counts[2]] = n
         tally.counts[0] += own.counts[0]

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from circuits.devices import table as device_table
+from circuits.devices.table import evaluate
 from circuits.expressions import Tape
 from circuits.kernels.jit import kernel
 from circuits.kernels.operations import apply, slopes
@@ -25,7 +25,7 @@ class LawTable(NamedTuple):
     codes, constant_start : (n_laws,); constants : flat.
     input_start : (n_laws + 1,); input_index, input_sign : one row for each law input.
     output_start : (n_laws + 1,); output_column, output_sign, output_charge : one row for each law output.
-    slope_start : (n_laws + 1,): where a law's slopes lie, row by row.
+    slope_start : (n_laws + 1,): where a law's slopes lie, row by row; slope_port, slope_column : what each is a derivative by, and of.
     tape_start : (n_laws + 1,); tape_codes, tape_arguments, tape_constants : registers of behavioural laws.
     """
 
@@ -40,6 +40,8 @@ class LawTable(NamedTuple):
     output_sign: np.ndarray
     output_charge: np.ndarray
     slope_start: np.ndarray
+    slope_port: np.ndarray
+    slope_column: np.ndarray
     tape_start: np.ndarray
     tape_codes: np.ndarray
     tape_arguments: np.ndarray
@@ -83,6 +85,8 @@ def law_table(entries: list[Entry]) -> LawTable:
         output_sign=flat([[s for _, s, _ in entry.outputs] for entry in entries], np.float64),
         output_charge=flat([[k for _, _, k in entry.outputs] for entry in entries], np.int64),
         slope_start=starts([len(entry.inputs) * len(entry.outputs) for entry in entries]),
+        slope_port=flat([[i for _ in entry.outputs for i, _ in entry.inputs] for entry in entries], np.int64),
+        slope_column=flat([[c for c, _, _ in entry.outputs for _ in entry.inputs] for entry in entries], np.int64),
         tape_start=starts(lengths),
         tape_codes=np.concatenate([tape.codes for tape in some]) if some else np.zeros(0, np.int64),
         tape_arguments=np.concatenate([tape.arguments for tape in some]) if some else np.zeros((0, 3), np.int64),
@@ -157,7 +161,7 @@ def evaluate_laws(laws, first, last, q, a, h, w, slope, scratch):
             J[0, 0] = laws.constants[laws.constant_start[law]]
             y[0] = J[0, 0] * x[0]
         else:
-            device_table.evaluate(code, laws.constants, laws.constant_start[law], x, y, J)
+            evaluate(code, laws.constants, laws.constant_start[law], x, y, J)
         s = laws.slope_start[law]
         for o in range(o0, o1):
             column, sign = laws.output_column[o], laws.output_sign[o]

@@ -18,7 +18,8 @@ from circuits.errors import ConvergenceError
 from circuits.kernels.jit import kernel
 from circuits.kernels.limits import limited
 from circuits.nodal.equations import Equations
-from circuits.nodal.laws import LawTable, evaluate_laws, law_scratch, law_table
+from circuits.nodal.evaluation import Evaluation
+from circuits.nodal.laws import law_table
 
 _LEAK = 1e-12  # siemens to ground for nodes that hang on capacitors only: far below any leakage of a real part
 _SHORT = 1e-9  # ohms in series with an inductor that closes a loop of ideal voltages at DC
@@ -79,29 +80,12 @@ class _Search:
     def __init__(self, equations: Equations, u: np.ndarray):
         self.e = equations
         self.u = u
-        self.laws: LawTable = law_table(list(equations.entries))
-        self.scratch = law_scratch(self.laws)
+        self.laws = Evaluation(law_table(list(equations.entries)), len(equations.Q), equations.P.shape[1])
         self.limits = np.array([equations.limits.plus_scale, equations.limits.plus_bound, equations.limits.minus_scale,
                                 equations.limits.minus_bound, equations.limits.step])
-        self.slope = np.zeros(int(self.laws.slope_start[-1]) if len(self.laws.slope_start) else 0)
-        self.zero = np.zeros(equations.P.shape[1])
         self.A = _grounded(equations)
         self.drive = equations.Qu @ u
-        rows, columns = [], []
-        for entry in equations.entries:
-            for column, _, _ in entry.outputs:
-                for port, _ in entry.inputs:
-                    rows.append(column)
-                    columns.append(port)
-        self.at = (np.array(rows, dtype=np.int64), np.array(columns, dtype=np.int64))
         self.iterations = 0
-
-    def evaluate(self, q: np.ndarray, a: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
-        w = np.zeros(self.e.P.shape[1])
-        evaluate_laws(self.laws, 0, len(self.laws.codes), q, a, self.zero, w, self.slope, self.scratch)
-        slopes = np.zeros((len(w), len(q)))
-        np.add.at(slopes, self.at, self.slope)
-        return w, slopes
 
     def newton(self, A: np.ndarray, rhs: np.ndarray, q: np.ndarray, most: int = 150):
         """(x, q) or None."""
@@ -110,7 +94,7 @@ class _Search:
         least, stuck = np.inf, 0
         for _ in range(most):
             self.iterations += 1
-            w, slopes = self.evaluate(q)
+            w, slopes = self.laws.at(q)
             J = A + self.e.P @ slopes @ self.e.Q
             right = rhs - self.e.P @ (w - slopes @ (q - self.drive))
             if not (np.isfinite(J).all() and np.isfinite(right).all()):
@@ -238,7 +222,7 @@ def operating_point(equations: Equations, start: OperatingPoint | None = None) -
         found = method(search, A, rhs, q)
         if found is not None:
             x, q = found
-            w, _ = search.evaluate(q, 1.0)
+            w, _ = search.laws.at(q, 1.0)
             return OperatingPoint(x, q, w, search.iterations, method.__doc__.split(":")[0], e)
     raise _no_solution(search, A, rhs)
 

@@ -18,10 +18,12 @@ from circuits.errors import CircuitError
 from circuits.graph import check
 from circuits.nodal import compiled, emitted, transient
 from circuits.nodal.account import counted, demand
+from circuits.nodal.course import STILL
 from circuits.nodal.equations import Equations, assemble
 from circuits.nodal.glide import Glide
 from circuits.nodal.model import DkModel, ModelArrays, discretise
 from circuits.nodal.operating import OperatingPoint, operating_point
+from circuits.nodal.selected import table_kernel
 from circuits.nodal.turning import Turning
 from circuits.processor import Run, State, check_samples, check_state, turned
 from circuits.reduce import reduce
@@ -80,6 +82,7 @@ class NodalProcessor:
         self.strict = strict
         self._rate = float(sample_rate)
         self._waiting = False
+        self._arrived = True
         self.lead = 0  # samples between a reset and time zero: what a filter in front delays the audio by
         if kernel not in KERNELS:
             raise CircuitError(f"there is no kernel {kernel!r}", mend=f"Use {', '.join(KERNELS)}.")
@@ -111,8 +114,9 @@ class NodalProcessor:
 
     @property
     def model(self) -> DkModel:
-        """The discretised model in use."""
+        """The discretised model of the present positions."""
         self._update()
+        self._arrive()
         return self._model
 
     @property
@@ -141,6 +145,7 @@ class NodalProcessor:
     def reset(self) -> None:
         """Back to the operating point of the present control positions, and to ``lead`` samples before time zero."""
         rest = self.operating_point
+        self._arrive()
         self._glide = None
         self._motion = transient.motion(self._model)
         self._scratch = transient.scratch(self._model)
@@ -149,12 +154,13 @@ class NodalProcessor:
         self._run = Run()
 
     def _choose(self) -> None:
-        """Take the emitted kernel if it is wanted or at hand."""
+        """Take the emitted kernel if it is wanted or at hand; the table kernel stands behind it."""
+        self._table = table_kernel(self._model.arrays.laws)
         if self._kernel == "emitted" or (self._kernel == "auto" and compiled.is_compiled(self._model)):
             self._fast = compiled.fast_kernel(self._model)
 
     def __getstate__(self):
-        return {**self.__dict__, "_fast": None}
+        return {**self.__dict__, "_fast": None, "_table": None}
 
     def __setstate__(self, state):
         self.__dict__.update(state)
@@ -191,21 +197,39 @@ class NodalProcessor:
             self._waiting = True
 
     def _update(self) -> None:
+        """Set out for the positions that were turned to: at once, or on a glide."""
         if not self._waiting:
             return
+        self._waiting, self._rest, self._glide, self._arrived = False, None, None, False
         if self._turning is None:
             self._turning = Turning(self.circuit, self._rate, self.rule)
+        if self.glide > 0.0 and self._before is not self.circuit and self._turning.reach(self._before) and self._turning.reach(self.circuit):
+            if self._model.ports is not self._turning.base.ports:
+                self._take(self._turning.base)
+            self._glide = Glide(self._turning, self._before, self.circuit, self._rate, self.glide)
+        else:
+            self._arrive()
+
+    def _arrive(self) -> None:
+        """Take the model of the present positions, which nobody needs while a glide lasts."""
+        if self._arrived:
+            return
         model = self._turning.model(self.circuit)
         if model is None:  # something else than a resistor has moved: start from here
             self._turning = Turning(self.circuit, self._rate, self.rule)
             model = self._turning.model(self.circuit) or discretise(_equations(self.circuit), self._rate, self.rule)
+        self._take(model)
+        self._arrived = True
+
+    def _take(self, model: DkModel) -> None:
+        """Go on with another model of the same circuit."""
         before, old = self._model, self._motion
+        self._model = model
+        if model.ports is before.ports:  # another position of the same `Turning`
+            old.ready[:] = 0
+            return
         if model.states != before.states or sorted(model.ports) != sorted(before.ports) or len(model.arrays.KT) != len(old.w):
             raise CircuitError("a control changes which parts the circuit has", mend="Let controls change values only.")
-        self._model, self._rest, self._waiting = model, None, False
-        self._glide = None
-        if self.glide > 0.0 and self._before is not self.circuit and self._turning.model(self._before) is not None:
-            self._glide = Glide(self._turning, self._before, self.circuit, self._rate, self.glide)
         if model.ports == before.ports and model.block_sizes == before.block_sizes:
             old.ready[:] = 0
         else:
@@ -248,24 +272,27 @@ class NodalProcessor:
         """Play u into y while a glide lasts, then the rest; returns where it stopped."""
         at = 0
         while self._glide is not None and at < len(u):
-            count = self._glide.take(len(u) - at)
-            stopped = self._play(self._glide.arrays, u, y, at, at + count, tally)
+            count, course = self._glide.take(len(u) - at)
+            stopped = self._table(self._glide.arrays, self._motion, self._scratch, course, u, y, at, at + count, self.tolerance, tally)
             if stopped < at + count:
                 return stopped
             at += count
             if self._glide.done:
                 self._glide = None
-        return self._play(self._model.arrays, u, y, at, len(u), tally) if at < len(u) else at
+        if at == len(u):
+            return at
+        self._arrive()
+        return self._play(self._model.arrays, u, y, at, len(u), tally)
 
     def _play(self, arrays: ModelArrays, u: np.ndarray, y: np.ndarray, at: int, n: int, tally: transient.Tally) -> int:
         motion = self._motion
         if self._fast is None:
-            return transient.run(arrays, motion, self._scratch, u, y, at, n, self.tolerance, tally)
+            return self._table(arrays, motion, self._scratch, STILL, u, y, at, n, self.tolerance, tally)
         start = at
         while at < n:
             at = self._fast(arrays, motion, u, y, at, n, self.tolerance, tally)
             if at < n:
-                if transient.run(arrays, motion, self._scratch, u, y, at, at + 1, self.tolerance, tally) == at:
+                if self._table(arrays, motion, self._scratch, STILL, u, y, at, at + 1, self.tolerance, tally) == at:
                     return at
                 at += 1
         if np.isfinite(y[:, start:n].sum()):  # one pass; a sum that overflows is looked at closely

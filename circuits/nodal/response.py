@@ -12,28 +12,17 @@ import numpy as np
 from circuits.circuit import Circuit
 from circuits.errors import CircuitError
 from circuits.nodal.equations import Equations, assemble
-from circuits.nodal.laws import evaluate_laws, law_scratch, law_table
+from circuits.nodal.evaluation import Evaluation
+from circuits.nodal.laws import law_table
 from circuits.nodal.operating import OperatingPoint, operating_point
 from circuits.reduce import reduce
-
 
 
 def linearised(equations: Equations, rest: OperatingPoint) -> tuple[np.ndarray, np.ndarray]:
     """(G, C) of the circuit linearised at rest, so that (G + s C) x = b; each of shape (n_unknowns, n_unknowns)."""
     e = equations
-    laws = law_table(list(e.entries))
-    slope = np.zeros(int(laws.slope_start[-1]) if len(laws.slope_start) else 0)
-    w, zero = np.zeros(e.P.shape[1]), np.zeros(e.P.shape[1])
-    conductance = np.zeros((e.P.shape[1], len(e.Q)))
-    if e.entries:
-        evaluate_laws(laws, 0, len(laws.codes), rest.q, 1.0, zero, w, slope, law_scratch(laws))
-    k = 0
-    for entry in e.entries:
-        for column, _, _ in entry.outputs:
-            for port, _ in entry.inputs:
-                conductance[column, port] += slope[k]
-                k += 1
-    charge = np.zeros(len(w), dtype=bool)
+    _, conductance = Evaluation(law_table(list(e.entries)), len(e.Q), e.P.shape[1]).at(rest.q, 1.0)
+    charge = np.zeros(e.P.shape[1], dtype=bool)
     charge[e.charge_columns] = True
     G = e.G + e.P[:, ~charge] @ conductance[~charge] @ e.Q
     C = e.T @ e.M @ e.R + e.P[:, charge] @ conductance[charge] @ e.Q

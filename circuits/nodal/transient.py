@@ -21,12 +21,13 @@ from circuits.kernels.dense import factor, substitute
 from circuits.kernels.jit import kernel
 from circuits.kernels.limits import limited
 from circuits.nodal.laws import LawScratch, evaluate_laws, law_scratch
-from circuits.nodal.model import DkModel
+from circuits.nodal.model import DkModel, ModelArrays
 
 PLAIN = 24  # Newton steps before the homotopy takes over
 PATH = 16  # Newton steps for each point on the homotopy's path
 POINTS = 48  # points tried on the path
 ROUNDING = 1e-6  # volts: an error below it that 8 steps did not halve is rounding, as where two blocking junctions share a node in the teraohms
+NEWTON, AIM, WALK, STAND = range(4)  # what the solver of a block is at: plain Newton, the path's beginning, the path, its furthest point
 
 
 class Motion(NamedTuple):
@@ -72,22 +73,29 @@ class Tally(NamedTuple):
 
 def motion(model: DkModel) -> Motion:
     """Arrays for a model, all zero."""
-    arrays = model.arrays
+    return motion_of(model.arrays)
+
+
+def motion_of(arrays: ModelArrays) -> Motion:
+    """Arrays for the arrays of a model, all zero."""
     blocks = len(arrays.direct)
-    size = max(model.block_sizes, default=1)
-    n, m = len(model.ports), len(arrays.KT)
+    size = int(np.max(np.diff(arrays.block_start), initial=1))
+    m, n = arrays.KT.shape
     return Motion(np.zeros(arrays.n_states), np.zeros(m), np.zeros(n), np.zeros(n), np.zeros(m), np.zeros((blocks, size, size)),
                   np.zeros((blocks, size), dtype=np.int64), np.zeros(blocks, dtype=np.int64), np.zeros(size))
 
 
 def scratch(model: DkModel) -> Scratch:
     """Work space for a model."""
-    arrays = model.arrays
-    n = len(model.ports)
+    return scratch_of(model.arrays)
+
+
+def scratch_of(arrays: ModelArrays) -> Scratch:
+    """Work space for the arrays of a model."""
+    m, n = arrays.KT.shape
     laws = arrays.laws
     slopes = int(laws.slope_start[-1]) if len(laws.slope_start) else 0
-    return Scratch(np.zeros(len(arrays.f0)), np.zeros(slopes), np.zeros(n), np.zeros(n), np.zeros(n), np.zeros(n), np.zeros(len(arrays.KT)),
-                   law_scratch(laws))
+    return Scratch(np.zeros(len(arrays.f0)), np.zeros(slopes), np.zeros(n), np.zeros(n), np.zeros(n), np.zeros(n), np.zeros(m), law_scratch(laws))
 
 
 def tally() -> Tally:
@@ -96,202 +104,169 @@ def tally() -> Tally:
 
 
 @kernel(bare=True)
-def _linearise(model, b, motion, scratch):
-    """Evaluate the block's laws at q and set up the Jacobian's transpose I - (K dw/dq)'."""
-    lo, hi = model.block_start[b], model.block_start[b + 1]
-    w, M = motion.w, motion.M[b]
-    for k in range(model.column_start[b], model.column_start[b + 1]):
-        w[model.columns[k]] = 0.0
-    laws = model.laws
-    evaluate_laws(laws, model.law_start[b], model.law_start[b + 1], motion.q, model.a, motion.charge, w, scratch.slope, scratch.laws)
-    n = hi - lo
+def _jacobian(port, column, KT, first, last, lo, n, slope, M):
+    """The transpose of I - K dw/dq for the ports of a block, from slopes ``first`` to before ``last``."""
     for i in range(n):
         for r in range(n):
             M[i, r] = 0.0
         M[i, i] = 1.0
-    for law in range(model.law_start[b], model.law_start[b + 1]):
-        s = laws.slope_start[law]
-        i0, i1 = laws.input_start[law], laws.input_start[law + 1]
-        for o in range(laws.output_start[law], laws.output_start[law + 1]):
-            column = laws.output_column[o]
-            for i in range(i0, i1):
-                port = laws.input_index[i]
-                g = scratch.slope[s]
-                s += 1
-                if port >= lo and g != 0.0:
-                    for r in range(n):
-                        M[port - lo, r] -= model.KT[column, lo + r] * g
+    for s in range(first, last):
+        i, c, g = port[s] - lo, column[s], slope[s]
+        if i >= 0 and g != 0.0:
+            for r in range(n):
+                M[i, r] -= KT[c, lo + r] * g
 
 
 @kernel(bare=True)
-def _residual(model, b, motion, scratch, goal):
-    """dq = goal + K w - q for the ports of a block, with the columns that the block writes."""
-    lo, hi = model.block_start[b], model.block_start[b + 1]
-    dq = scratch.dq
-    for r in range(lo, hi):
-        dq[r] = goal[r] - motion.q[r]
-    for k in range(model.column_start[b], model.column_start[b + 1]):
-        column = model.columns[k]
-        value = motion.w[column]
-        for r in range(lo, hi):
-            dq[r] += model.KT[column, r] * value
+def _solve(M, pivots, dq, lo, n, fresh):
+    """Divide dq by the Jacobian of a block, factored here if ``fresh`` is 1; False if it is singular."""
+    if n == 1:
+        J = M[0, 0]
+        dq[lo] /= J
+        return abs(J) > 0.0 and np.isfinite(J)
+    if fresh > 0 and not factor(M, pivots, n):
+        return False
+    substitute(M, pivots, dq[lo:lo + n], n)
+    return True
 
 
 @kernel(bare=True)
-def _move(model, b, motion, scratch):
+def _move(q, dq, lo, hi, limits, bend):
     """Apply dq with limits; return the largest error that is left, dq^2 / (2 bend) in volts, and whether a limit cut the step."""
-    lo, hi = model.block_start[b], model.block_start[b + 1]
     largest = 0.0
     cut = False
     for r in range(lo, hi):
-        step = scratch.dq[r]
-        old = motion.q[r]
-        new = limited(old, step, model.limits[0, r], model.limits[1, r], model.limits[2, r], model.limits[3, r], model.limits[4, r])
+        step = dq[r]
+        old = q[r]
+        new = limited(old, step, limits[0, r], limits[1, r], limits[2, r], limits[3, r], limits[4, r])
         if not np.isfinite(new):
             return np.inf, True
         if new != old + step:
             cut = True
-        size = step * step * model.bend[r]
+        size = step * step * bend[r]
         if size > largest:
             largest = size
-        motion.q[r] = new
+        q[r] = new
     return largest, cut
 
 
 @kernel(bare=True)
-def _carry(model, b, motion, scratch):
+def _carry(port, column, first, last, lo, slope, dq, w):
     """Move the laws' outputs along the last step: w += dw/dq dq."""
-    laws = model.laws
-    lo = model.block_start[b]
-    for law in range(model.law_start[b], model.law_start[b + 1]):
-        s = laws.slope_start[law]
-        for o in range(laws.output_start[law], laws.output_start[law + 1]):
-            total = 0.0
-            for i in range(laws.input_start[law], laws.input_start[law + 1]):
-                port = laws.input_index[i]
-                if port >= lo:
-                    total += scratch.slope[s] * scratch.dq[port]
-                s += 1
-            motion.w[laws.output_column[o]] += total
-
-
-@kernel(bare=True)
-def _newton(model, b, motion, scratch, goal, most, tolerance):
-    """Newton with limited steps; (iterations, converged, error left in volts)."""
-    lo, hi = model.block_start[b], model.block_start[b + 1]
-    n = hi - lo
-    size, least, stuck, cut = np.inf, np.inf, 0, False
-    for iteration in range(most):
-        _linearise(model, b, motion, scratch)
-        _residual(model, b, motion, scratch, goal)
-        if n == 1:
-            J = motion.M[b, 0, 0]
-            if not (abs(J) > 0.0 and np.isfinite(J)):
-                return iteration + 1, False, np.inf
-            scratch.dq[lo] /= J
-        else:
-            if not factor(motion.M[b], motion.pivots[b], n):
-                return iteration + 1, False, np.inf
-            substitute(motion.M[b], motion.pivots[b], scratch.dq[lo:hi], n)
-        size, cut = _move(model, b, motion, scratch)
-        if size == np.inf:
-            return iteration + 1, False, np.inf
-        if size <= tolerance and not cut:
-            _carry(model, b, motion, scratch)
-            return iteration + 1, True, size
-        if size < 0.5 * least:
-            least, stuck = size, 0
-        else:
-            stuck += 1
-    if stuck > 8 and size <= ROUNDING and not cut:
-        _carry(model, b, motion, scratch)
-        return most, True, size
-    return most, False, size
-
-
-@kernel(bare=True)
-def _path(model, b, motion, scratch, goal, tolerance):
-    """Homotopy from the saved ports, which solve a source of their own, to the goal; (iterations, converged, error left)."""
-    lo, hi = model.block_start[b], model.block_start[b + 1]
-    used = 0
-    for r in range(lo, hi):
-        motion.q[r] = scratch.saved[r]
-    _linearise(model, b, motion, scratch)
-    _residual(model, b, motion, scratch, goal)
-    for r in range(lo, hi):  # origin = q - K w: the source that the saved ports solve
-        scratch.origin[r] = goal[r] - scratch.dq[r]
-        if not np.isfinite(scratch.origin[r]):
-            return 1, False, np.inf
-    done, step = 0.0, 0.25
-    size = np.inf
-    for _ in range(POINTS):
-        share = min(1.0, done + step)
-        for r in range(lo, hi):
-            scratch.target[r] = scratch.origin[r] + share * (goal[r] - scratch.origin[r])
-        count, good, size = _newton(model, b, motion, scratch, scratch.target, PATH, tolerance)
-        used += count
-        if good:
-            if share >= 1.0:
-                return used, True, size
-            done = share
-            step = 2.0 * step if count <= 6 else step
-            for r in range(lo, hi):
-                scratch.saved[r] = motion.q[r]
-        else:
-            step *= 0.3
-            for r in range(lo, hi):
-                motion.q[r] = scratch.saved[r]
-            if step < 1e-9:
-                break
-    # keep the furthest point reached: finite, and told as not converged
-    _linearise(model, b, motion, scratch)
-    return used, False, size
+    for s in range(first, last):
+        if port[s] >= lo:
+            w[column[s]] += slope[s] * dq[port[s]]
 
 
 @kernel(bare=True)
 def solve_block(model, b, motion, scratch, tolerance):
-    """Solve one block for the prediction in scratch.out; (iterations, converged, error left)."""
+    """Solve one block for the prediction in scratch.out; (iterations, converged, error left in volts).
+
+    One loop for plain Newton and for the path behind it, so that the laws are compiled in once: they are most of the kernel.
+    """
     lo, hi = model.block_start[b], model.block_start[b + 1]
-    goal = scratch.out
+    n = hi - lo
+    laws, KT = model.laws, model.KT
+    first, last = model.law_start[b], model.law_start[b + 1]
+    s0, s1, slope = laws.slope_start[first], laws.slope_start[last], scratch.slope
+    goal, target, dq, saved, origin = scratch.out, scratch.target, scratch.dq, scratch.saved, scratch.origin
+    q, w, M, pivots = motion.q, motion.w, motion.M[b], motion.pivots[b]
     for k in range(model.earlier_start[b], model.earlier_start[b + 1]):
         column = model.earlier[k]
-        value = motion.w[column]
+        value = w[column]
         for r in range(lo, hi):
-            goal[r] += model.KT[column, r] * value
-    if model.direct[b]:
-        motion.q[lo] = goal[lo]
-        for k in range(model.column_start[b], model.column_start[b + 1]):
-            motion.w[model.columns[k]] = 0.0
-        evaluate_laws(model.laws, model.law_start[b], model.law_start[b + 1], motion.q, model.a, motion.charge, motion.w,
-                      scratch.slope, scratch.laws)
-        return 0, True, 0.0
+            goal[r] += KT[column, r] * value
+    direct = model.direct[b] == 1
     for r in range(lo, hi):
-        scratch.saved[r] = motion.q[r]
+        saved[r] = q[r]
+        target[r] = goal[r]
+        if direct:
+            q[r] = goal[r]
     if motion.ready[b] == 1:
         # the last Jacobian is as good as one more iteration, for the price of a substitution
         for r in range(lo, hi):
-            scratch.dq[r] = goal[r] - motion.p[r]
-        if hi - lo == 1:
-            scratch.dq[lo] /= motion.M[b, 0, 0]
-        else:
-            substitute(motion.M[b], motion.pivots[b], scratch.dq[lo:hi], hi - lo)
-        size, _ = _move(model, b, motion, scratch)
+            dq[r] = goal[r] - motion.p[r]
+        _solve(M, pivots, dq, lo, n, 0)
+        size, _ = _move(q, dq, lo, hi, model.limits, model.bend)
         if size == np.inf:
             for r in range(lo, hi):
-                motion.q[r] = scratch.saved[r]
-    used, good, size = _newton(model, b, motion, scratch, goal, PLAIN, tolerance)
-    if not good:
-        more, good, size = _path(model, b, motion, scratch, goal, tolerance)
-        used += more
+                q[r] = saved[r]
+    stage, used, count, points = NEWTON, 0, 0, 0
+    done, step, share = 0.0, 0.25, 0.0
+    good, size, least, stuck = False, np.inf, np.inf, 0
+    while True:
+        for k in range(model.column_start[b], model.column_start[b + 1]):
+            w[model.columns[k]] = 0.0
+        evaluate_laws(laws, first, last, q, model.a, motion.charge, w, slope, scratch.laws)
+        if direct:
+            return 0, True, 0.0
+        if stage == STAND:  # the furthest point reached: finite, and told as not converged
+            break
+        for r in range(lo, hi):
+            dq[r] = target[r] - q[r]
+        for k in range(model.column_start[b], model.column_start[b + 1]):
+            column = model.columns[k]
+            value = w[column]
+            for r in range(lo, hi):
+                dq[r] += KT[column, r] * value
+        walking = False  # on to another point of the path
+        if stage == AIM:  # the saved ports solve a source of their own, q - K w: from there to the goal
+            for r in range(lo, hi):
+                origin[r] = target[r] - dq[r]
+                if not np.isfinite(origin[r]):
+                    points = POINTS
+            stage = WALK
+            walking = True
+        else:
+            used += 1
+            count += 1
+            _jacobian(laws.slope_port, laws.slope_column, KT, s0, s1, lo, n, slope, M)
+            failed = not _solve(M, pivots, dq, lo, n, 1)
+            if not failed:
+                size, cut = _move(q, dq, lo, hi, model.limits, model.bend)
+                failed = size == np.inf
+                least, stuck = (size, 0) if size < 0.5 * least else (least, stuck + 1)
+                spent = count == (PLAIN if stage == NEWTON else PATH)
+                if not cut and (size <= tolerance or (spent and stuck > 8 and size <= ROUNDING)):
+                    _carry(laws.slope_port, laws.slope_column, s0, s1, lo, slope, dq, w)
+                    if stage == NEWTON or share >= 1.0:
+                        good = True
+                        break
+                    done = share
+                    step = 2.0 * step if count <= 6 else step
+                    for r in range(lo, hi):
+                        saved[r] = q[r]
+                    walking = True
+            if not walking and (failed or count == (PLAIN if stage == NEWTON else PATH)):
+                for r in range(lo, hi):
+                    q[r] = saved[r]
+                if stage == NEWTON:
+                    stage = AIM
+                    for r in range(lo, hi):
+                        target[r] = goal[r]
+                else:
+                    step *= 0.3
+                    walking = True
+        if walking:
+            count, least, stuck = 0, np.inf, 0
+            points += 1
+            if points > POINTS or step < 1e-9:
+                stage = STAND
+            else:
+                share = min(1.0, done + step)
+                for r in range(lo, hi):
+                    target[r] = origin[r] + share * (goal[r] - origin[r])
     for r in range(lo, hi):
         motion.p[r] = goal[r]
     motion.ready[b] = 1 if good else 0
     return used, good, size
 
 
-@kernel(bare=True)
-def run(model, motion, scratch, u, y, first, last, tolerance, tally):
+@kernel
+def run(model, motion, scratch, course, u, y, first, last, tolerance, tally):
     """Process u (n_samples, n_moving) into y (n_outputs, n_samples) from sample ``first`` to before ``last``.
+
+    A ``course`` is a model that moves while it plays; its rows are written into the model's arrays.
 
     Returns where it stopped: ``last``, or the first sample at which a number is not finite.
     """
@@ -300,6 +275,10 @@ def run(model, motion, scratch, u, y, first, last, tolerance, tally):
     out, h, w = scratch.out, motion.h, motion.w
     n_columns = len(w)
     for n in range(first, last):
+        if course.every > 0 and (n - first + course.phase) % course.every == 0:
+            row = (n - first + course.phase) // course.every
+            for k in range(len(course.present)):
+                course.present[k] = course.rows[row, k]
         for k in range(len(out)):
             out[k] = model.f0[k]
         for j in range(n_states):

@@ -17,14 +17,15 @@ with variable parts, DAFx 2011.
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Iterable, Mapping
 
 import numpy as np
 
 from circuits.circuit import Card, Circuit
 from circuits.elements import Resistor
-from circuits.expressions import Call, Name, Value, evaluate, names
+from circuits.expressions import Call, Name, Number, Value, evaluate, names, transform
 from circuits.nodal.equations import assemble
-from circuits.nodal.model import DkModel, discretise, refined_solution, right_sides, rounded
+from circuits.nodal.model import DkModel, ModelArrays, discretise, refined_solution, right_sides, rounded
 from circuits.reduce import reduce
 from circuits.waveforms import Waveform
 
@@ -50,9 +51,11 @@ class Turning:
         middle = {control.name: _middle(control) for control in circuit.controls if control.name in self.fast}
         self.slow = _positions(circuit, self.fast)
         reduced = reduce(circuit.turn(**middle))
-        values = circuit.turn(**middle).values()
+        standing = circuit.values()
         self._resistors = [element for element in reduced.elements if isinstance(element, Resistor) and _reads(element.value, known) & self.fast]
-        self._base = np.array([1.0 / evaluate(element.value, values) for element in self._resistors], dtype=LONG)
+        self._known: dict[tuple[float, ...], np.ndarray] = {}  # the last positions asked for
+        self._values = [_of_controls(element.value, known, self.fast, standing) for element in self._resistors]
+        self._base = 1.0 / self.ohms(circuit.turn(**middle))
         self.base = discretise(assemble(reduced), sample_rate, rule)
         self._prepare()
 
@@ -77,17 +80,24 @@ class Turning:
 
     def ohms(self, circuit: Circuit) -> np.ndarray:
         """Values of the resistors that controls move, shape (n_moved,), extended precision."""
-        values = circuit.values()
-        return np.array([evaluate(element.value, values) for element in self._resistors], dtype=LONG)
+        key = tuple(control.position for control in circuit.controls)
+        if key not in self._known:
+            if len(self._known) > 8:
+                self._known.clear()
+            self._known[key] = np.array(self.ohms_at({control.name: control.value for control in circuit.controls}, range(len(self._values))), dtype=LONG)
+        return self._known[key]
 
-    def _update(self, circuit: Circuit) -> np.ndarray | None:
-        """D (I + R' S0^-1 R D)^-1 at a circuit's positions; None if it has no resistors to update."""
-        if _positions(circuit, self.fast) != self.slow:
-            return None
-        ohms = self.ohms(circuit)
-        if not (np.abs(ohms) > 1e-15).all():
-            return None
-        D = 1.0 / ohms - self._base
+    def ohms_at(self, values: Mapping[str, float], some: Iterable[int]) -> list[float]:
+        """Values of some of these resistors where the controls' parameters have these values."""
+        return [evaluate(self._values[k], values) for k in some]
+
+    def reach(self, circuit: Circuit) -> bool:
+        """True if a circuit differs from the base in what is updated only: no other control has moved, no resistance is zero."""
+        return _positions(circuit, self.fast) == self.slow and bool((np.abs(self.ohms(circuit)) > 1e-15).all())
+
+    def _update(self, circuit: Circuit) -> np.ndarray:
+        """D (I + R' S0^-1 R D)^-1 at a circuit's positions."""
+        D = 1.0 / self.ohms(circuit) - self._base
         inner = np.eye(len(D), dtype=LONG) + self._middle * D
         near = inner.astype(np.float64)
         found = np.linalg.inv(near).astype(LONG)
@@ -95,23 +105,28 @@ class Turning:
         return D[:, None] * found
 
     def model(self, circuit: Circuit) -> DkModel | None:
-        """The model at a circuit's positions; None if a control that is not fast has moved or a resistance is zero."""
-        X = self._update(circuit)
-        if X is None:
+        """The model at a circuit's positions; None if it is out of `reach`."""
+        if not self.reach(circuit):
             return None
-        H = self._whole - np.where(self._some, self._left @ (X @ self._right), 0.0)
-        columns, ports = self._cuts
-        arrays = self.base.arrays._replace(F=rounded(H[:, :columns].T), f0=rounded(H[:, columns]), KT=rounded(H[:ports, columns + 1:].T),
-                                           WT=rounded(H[ports:, columns + 1:].T))
-        return replace(self.base, arrays=arrays)
+        return replace(self.base, arrays=self._arrays(self._update(circuit) @ self._right))
 
-    def around(self, circuit: Circuit, some: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Z S^-1 R, R' S^-1 R and R' S^-1 V at a circuit's positions for some of the resistors, to update from there."""
+    def _arrays(self, right: np.ndarray) -> ModelArrays:
+        H = self._whole - np.where(self._some, self._left @ right, 0.0)
+        columns, ports = self._cuts
+        return self.base.arrays._replace(F=rounded(H[:, :columns].T), f0=rounded(H[:, columns]), KT=rounded(H[:ports, columns + 1:].T),
+                                         WT=rounded(H[ports:, columns + 1:].T))
+
+    def around(self, circuit: Circuit, some: np.ndarray) -> tuple[ModelArrays, np.ndarray, np.ndarray, np.ndarray]:
+        """The model's arrays at a circuit's positions, and what updates them from there when some of the resistors move.
+
+        The latter are (Z S^-1 R)', R' S^-1 R and (R' S^-1 V)', as `circuits.nodal.course.follow` takes them.
+        """
         X = self._update(circuit)
-        left = self._left[:, some] - self._left @ (X @ self._middle[:, some])
-        middle = self._middle[np.ix_(some, some)] - self._middle[some] @ (X @ self._middle[:, some])
-        right = self._right[some] - self._middle[some] @ (X @ self._right)
-        return rounded(left), rounded(middle), rounded(right)
+        right = X @ self._right
+        turned = X @ self._middle[:, some]
+        left = self._left[:, some] - self._left @ turned
+        middle = self._middle[np.ix_(some, some)] - self._middle[some] @ turned
+        return self._arrays(right), rounded(left.T), rounded(middle), rounded((self._right[some] - self._middle[some] @ right).T)
 
 
 def _middle(control) -> float:
@@ -121,6 +136,18 @@ def _middle(control) -> float:
 
 def _positions(circuit: Circuit, fast: frozenset[str]) -> tuple[float, ...]:
     return tuple(control.position for control in circuit.controls if control.name not in fast)
+
+
+def _of_controls(value: Value, known: dict, fast: frozenset[str], standing: dict[str, float]) -> Value:
+    """A value in terms of the fast controls alone."""
+    def spelled(part):
+        if not isinstance(part, Name) or part.name in fast:
+            return None
+        below = known.get(part.name)
+        if isinstance(below, (Name, Call)) and _reads(below, known) & fast:
+            return transform(below, spelled)
+        return Number(standing[part.name])
+    return transform(value, spelled)
 
 
 def _reads(value: Value, known: dict) -> frozenset[str]:

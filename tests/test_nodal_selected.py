@@ -1,0 +1,62 @@
+"""The table kernel with a circuit's own laws: the same bits as the one with all laws, and nothing else in it."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from circuits.devices.table import LAWS
+from circuits.kernels import store
+from circuits.kernels.jit import cache_folder
+from circuits.nodal import selected, transient
+from circuits.nodal.course import STILL
+from circuits.nodal.equations import assemble
+from circuits.nodal.model import discretise
+from circuits.reduce import reduce
+from netlists.library import find
+from netlists.reader import read
+
+ROOT = Path(__file__).resolve().parents[1]
+RATE = 48000.0
+
+
+def play(run, model, x):
+    motion, scratch, y = transient.motion(model), transient.scratch(model), np.empty((1, len(x)))
+    stopped = run(model.arrays, motion, scratch, STILL, x[:, None], y, 0, len(x), 1e-7, transient.tally())
+    return stopped, y, motion
+
+
+@pytest.mark.parametrize("name", ["fuzz_face", "preamp_2203"])
+def test_selected_laws_give_the_bits_of_all_laws(name):
+    model = discretise(assemble(reduce(read(find(name)))), RATE)
+    own = store.loaded(store.written(selected.PREFIX, selected.source(model.arrays.laws))).run
+    x = 0.3 * np.sin(np.arange(480) * 0.1)
+    for one, other in zip(play(own, model, x), play(transient.run, model, x)):
+        for a, b in zip(np.atleast_1d(one) if not isinstance(one, tuple) else one, np.atleast_1d(other) if not isinstance(other, tuple) else other):
+            np.testing.assert_array_equal(a, b)
+
+
+def test_only_laws_that_occur_are_selected():
+    text = selected.source(discretise(assemble(reduce(read(find("fuzz_face")))), RATE).arrays.laws)
+    functions = {law.function.py_func.__name__ for law in LAWS.values()}
+    assert {name for name in functions if f" import {name}\n" in text} == {"bjt_charge"}
+    assert "run_tape" not in text and "def apply" not in text
+
+
+def test_laws_of_one_kind_share_a_kernel():
+    one, other = (discretise(assemble(reduce(read(find(name)))), RATE).arrays.laws for name in ("fuzz_face", "rangemaster"))
+    assert set(one.codes) != set(other.codes) or selected.source(one) == selected.source(other)
+    assert selected.source(one) == selected.source(one._replace(constants=one.constants * 2.0))
+
+
+def test_a_start_compiles_once(tmp_path):
+    """In a fresh process without a cache: a circuit plays, and one kernel stands in the cache afterwards."""
+    text = ("import numpy as np\nfrom circuits.nodal.processor import NodalProcessor\nfrom netlists.library import find\nfrom netlists.reader import read\n"
+            "p = NodalProcessor(read(find('diode_clipper')), 48000.0)\nprint(float(np.abs(p.process(np.ones(64))).max()) > 0.1)\n")
+    done = subprocess.run([sys.executable, "-c", text], cwd=ROOT, env={"AMPWRIGHT_CACHE": str(tmp_path), "PATH": "/usr/bin:/bin"}, capture_output=True, text=True, check=False)
+    assert done.stdout == "True\n", done.stderr
+    kernels = {path.name.split("-")[0] for path in tmp_path.rglob("*.nbi")}
+    assert len(kernels - {"operating._limit_all"}) == 1, kernels  # the sample loop; the limits of the operating point are some lines
+    assert len(list((tmp_path / "emitted").glob("*.py"))) == 1 and cache_folder() != tmp_path
