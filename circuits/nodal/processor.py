@@ -279,7 +279,7 @@ class NodalProcessor:
             at += count
             if self._glide.done:
                 self._glide = None
-        if at == len(u):
+        if 0 < at == len(u):
             return at
         self._arrive()
         return self._play(self._model.arrays, u, y, at, len(u), tally)
@@ -304,6 +304,8 @@ class NodalProcessor:
     def motion(self) -> transient.Motion:
         """The arrays that the next sample changes, those of the present model; not a copy."""
         self._update()
+        if self._glide is None:
+            self._arrive()
         return self._motion
 
     @property
