@@ -19,7 +19,7 @@ from netlists.library import find
 from netlists.reader import read
 from wdf.diodes import omega_start, pair_voltage, prepared
 from wdf.emitted import CONDENSED
-from wdf.expansions import EXACT, FAST_ERROR, expanded_voltage, expansions
+from wdf.expansions import EXACT, FAST_ERROR, TERMS, expanded_voltage, expansions
 from wdf.processor import WdfProcessor
 
 RATE = 48000.0
@@ -113,10 +113,13 @@ def test_expansions_cover_a_thousand_thermal_voltages_of_silicon_to_the_last_bit
     polarities = prepared(R, constants)
     assert (up is down) == (counts[0] == counts[1])
     assert min(up.end, down.end) > 1000.0 * s
+    assert up.end * up.coarse + up.shift < len(table) / TERMS
     rng = np.random.default_rng(2)
     for e in [*rng.uniform(-30.0, 30.0, 1000), *rng.uniform(-0.5, 0.5, 1000), *(10.0**rng.uniform(-12, 0, 500))]:
         v = expanded_voltage(e, up if e > 0.0 else down, *polarities, table, 0)
         assert abs(v - pair_voltage(e, *polarities)) <= 1e-15 * (abs(v) + s)
+    for e in [np.nextafter(edge, side) for edge in (up.border, up.end) for side in (0.0, np.inf)] + [up.border, up.end]:
+        assert abs(expanded_voltage(e, up, *polarities, table, 0) - pair_voltage(e, *polarities)) <= EXACT * (pair_voltage(e, *polarities) + s)
     assert expanded_voltage(0.0, up, *polarities, table, 0) == 0.0
 
 

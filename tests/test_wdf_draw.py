@@ -66,6 +66,12 @@ def test_a_box_tells_nodes_value_and_whose_law_it_is():
     assert boxes["g1-k1"].kind == "nonlinear" and "x1" in boxes["g1-k1"].note
 
 
+def test_response_draws_the_tree_beside_its_pictures(tmp_path):
+    found = CliRunner().invoke(app, ["response", "rc_lowpass", "--engine", "wdf", "--out", str(tmp_path), "--json"])
+    assert found.exit_code == 0, found.output
+    assert (tmp_path / "tree-rc_lowpass.png").read_bytes().startswith(b"\x89PNG") and "tree-rc_lowpass.png" in found.output
+
+
 def test_inspect_writes_the_picture(tmp_path):
     path = tmp_path / "tree.png"
     found = CliRunner().invoke(app, ["inspect", "tonestack_bassman", "--engine", "wdf", "--picture", str(path)])

@@ -1,7 +1,7 @@
 """The diode root at the price of one short sum: its exact solution, expanded around a thousand voltages before the first sample.
 
 For a given port resistance the voltage v of the diodes is one smooth function of the open-circuit voltage e. Around solved points (Wright's omega and
-steps on the exact law, `wdf.diodes`) its Taylor series follows from the series of the exponentials; seven terms end at rounding, because
+steps on the exact law, `wdf.diodes`) its Taylor series follows from the series of the exponentials; eight terms end at rounding, because
 the solution's singularities lie at least pi n Vt away from the real axis and the points an eighth of n Vt apart. Beyond 32 n Vt, where the
 function is nearly a logarithm, one n Vt apart is as good. The place where SPICE bends the blocking current is a border between two
 expansions. They end before the first that does not meet its neighbour to rounding, and what lies behind is solved anew each time.
@@ -99,7 +99,7 @@ def _polarity(d: Direction, first: int) -> tuple[Pieces, np.ndarray]:
     fine, coarse = FINE * d.scale, COARSE * d.scale
     if d.blocking > 0.0:  # a border of two pieces falls on the knee: e where v = 3 r
         fine = FINE * min(d.scale, 1.0 / d.blocking_inverse)
-        knee = d.knee + d.conducting * math.expm1(min(d.knee * d.inverse, 700.0)) - d.blocking * math.expm1(-3.0)
+        knee = d.knee + d.conducting * math.expm1(min(d.knee * d.inverse, 500.0)) - d.blocking * math.expm1(-3.0)
         fine = knee / math.ceil(knee / fine)
     near = min(math.ceil(BORDER * d.scale / fine), COARSE_ROWS)
     border, rows = near * fine, np.arange(near + COARSE_ROWS)
@@ -108,7 +108,7 @@ def _polarity(d: Direction, first: int) -> tuple[Pieces, np.ndarray]:
     expand(d, centres, np.where(rows < near, fine, coarse), table)
     count = unbroken(table, d.scale)
     table[0, 0] = 0.0  # silence is silence, not 1e-18 V
-    end = count * fine if count < near else border + (count - near) * coarse
+    end = (count * fine if count < near else border + (count - near) * coarse) * (1.0 - 1e-9)  # no rounding reaches behind the last
     return Pieces(first, 1.0 / fine, min(border, end), 1.0 / coarse, near - border / coarse, end), table
 
 

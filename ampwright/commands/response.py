@@ -34,8 +34,12 @@ def response(
         found = responses.response(loaded, sample_rate=rate, level=level, engine=engine, oversample=oversample, progress=lambda done, text: tell(0.5 * done, text))
         asked = responses.questions(loaded, sample_rate=rate, level=level, engine=engine, oversample=oversample, progress=lambda done, text: tell(0.5 + 0.5 * done, text))
     pictures = responses.draw(found, out, asked) if out is not None else {}
+    circuits = {label: model for label, model in zip(found, loaded) if isinstance(model, Circuit)}
+    if out is not None and engine == "wdf":
+        from ampwright.trees import draw_tree
+
+        pictures |= {f"tree of {label}": draw_tree(model, out / f"tree-{label}.png", sample_rate=rate * oversample) for label, model in circuits.items()}
     if json:
-        circuits = {label: model for label, model in zip(found, loaded) if isinstance(model, Circuit)}
         terminal.print_json({"pictures": pictures, "models": {
             label: {**terminal.plain(one), "questions": terminal.plain(asked[label]), **({"analogue_gain": terminal.plain(responses.small_signal(circuits[label], one.frequencies))}
                                               if label in circuits else {})} for label, one in found.items()}})
