@@ -1,14 +1,19 @@
-"""Captures exported by NAM's own trainer, against its own network; runs where `neural-amp-modeler` is installed."""
+"""Captures exported by NAM's own trainer, against its own network, and ours in it; runs where `neural-amp-modeler` is installed."""
+
+import json
 
 import numpy as np
 import pytest
 from test_captures_nam import esr
+from test_captures_trained import made
 
+from validation.captures.exports import export
 from validation.captures.load import load_capture
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
 models = pytest.importorskip("nam.models", reason="neural-amp-modeler is not installed")
 
+init_from_nam = models.init_from_nam
 FILMS = ("conv_pre_film", "conv_post_film", "input_mixin_pre_film", "input_mixin_post_film",
          "activation_pre_film", "activation_post_film", "layer1x1_post_film")
 
@@ -93,3 +98,16 @@ def test_lstm(hidden, layers, tmp_path):
     model = models.recurrent.LSTM(hidden_size=hidden, num_layers=layers, input_size=1).eval()
     model.sample_rate = 48000
     assert max(compare(model, tmp_path, silence=48000)) < 1e-9
+
+
+@pytest.mark.parametrize("name", ["wavenet", "lstm"])
+def test_files_exported_here_load_there(name, tmp_path):
+    network = made(name)
+    export(network, tmp_path / "x.nam")
+    theirs = init_from_nam(json.loads((tmp_path / "x.nam").read_text())).eval()
+    x = 0.2 * np.random.default_rng(61).standard_normal(3000)
+    late = np.concatenate([np.zeros(48000 if name == "lstm" else 0), x])
+    with torch.no_grad():
+        y = theirs(torch.tensor(late, dtype=torch.float32)[None], pad_start=name == "wavenet")[0].numpy().astype(float)[-len(x):]
+    ours = load_capture(tmp_path / "x.nam", dtype="float64").process(x)
+    assert esr(y[200:], ours[200:]) < 1e-10

@@ -129,8 +129,9 @@ def _nam_wavenet(arch: Architecture, own: Mapping[str, np.ndarray], gain_in: flo
         weights.append(own[f"a{a}.head"])
         if last:
             weights.append(own[f"a{a}.head.bias"])
-        layers.append({"input_size": n_in, "condition_size": 1, "channels": width, "head_size": 1 if last else arch.widths[a + 1], "kernel_size": arch.taps,
-                       "dilations": list(dilations), "activation": "Tanh", "gated": False, "head_bias": last})
+        head = 1 if last else arch.widths[a + 1]  # told in two ways: old players want head_size, the trainer of version 0.7.0 an object
+        layers.append({"input_size": n_in, "condition_size": 1, "channels": width, "head_size": head, "kernel_size": arch.taps, "dilations": list(dilations),
+                       "activation": "Tanh", "gated": False, "head_bias": last, "head": {"out_channels": head, "kernel_size": 1, "bias": last}})
         n_in = width
     scale = HEAD_SCALE * gain_out
     weights.append(np.array([scale]))
