@@ -18,7 +18,7 @@ import numpy as np
 from ampwright.automation import Automation
 from circuits.controls import Control
 from circuits.errors import ConvergenceError, SignalError
-from circuits.processor import Processor
+from circuits.processor import Processor, turned
 
 BUFFERS = 2  # blocks of output that wait to sound when a block of input arrives
 STEPS = 50  # presses of a key from one end of a knob to the other
@@ -199,6 +199,11 @@ class Host:
         control = self.controls[name]
         step = 1.0 if control.switch else (control.maximum - control.minimum) / STEPS
         self._positions[name] = min(max(control.position + steps * step, control.minimum), control.maximum)
+        self._turns.append({name: self._positions[name]})
+
+    def put(self, name: str, position: float) -> None:
+        """Put a control to a position; raises CircuitError if there is no such control or position."""
+        self._positions[name] = turned(self.processor.controls, {name: position})[name].position
         self._turns.append({name: self._positions[name]})
 
     def callback(self, indata: np.ndarray, outdata: np.ndarray, frames: int, times, status) -> None:

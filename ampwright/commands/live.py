@@ -1,11 +1,12 @@
-"""`ampwright live MODEL`: play through a model on a sound card, knobs on the keyboard; `--paced` proves the deadlines without a card."""
+"""`ampwright live MODEL`: play through a model on a sound card, knobs on the keyboard or over OSC; `--paced` proves the deadlines without a card."""
 
 from __future__ import annotations
 
 import importlib
 import os
 import sys
-from contextlib import contextmanager
+import time
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Annotated, Iterator, Optional
 
@@ -27,6 +28,8 @@ def live(
     automate: Annotated[Optional[Path], typer.Option(metavar="CSV", help="Turn controls during a paced run, as ampwright simulate does.")] = None,
     kernel: Annotated[str, typer.Option(metavar="auto|emitted|table", help="The circuit's own kernel if it is compiled, compiled first, or the generic one.")] = "auto",
     level: Annotated[Optional[float], typer.Option(metavar="VOLTS", help="Volts of a full-scale sample, not the netlist's *@ level.")] = None,
+    osc: Annotated[Optional[int], typer.Option("--osc", metavar="PORT", min=1, max=65535, help="Hear Open Sound Control on this UDP port: /control/NAME position.")] = None,
+    osc_address: Annotated[str, typer.Option("--osc-address", metavar="IP", help="Network interface that OSC is heard on; the default hears this machine only.")] = "127.0.0.1",
     device: Annotated[Optional[str], typer.Option(metavar="NAME", help="Sound card, as python -m sounddevice lists them.")] = None,
     set: choices.Set = None,
     engine: choices.Engine = "nodal",
@@ -37,11 +40,13 @@ def live(
     include_path: choices.Include = None,
     json: choices.Json = False,
 ) -> None:
-    """Play through a model on a sound card; h l turn the chosen knob, j k choose another, q leaves."""
+    """Play through a model on a sound card; h l turn the chosen knob, j k choose another, q leaves; --osc hears other programs."""
     if paced is not None and not 0.0 < paced <= 86400.0:
         raise typer.BadParameter(f"--paced {paced:g} makes no sense; give seconds above 0")
     if paced is None and (automate is not None or json):
         raise typer.BadParameter("--automate and --json go with --paced only")
+    if paced is not None and osc is not None:
+        raise typer.BadParameter("--osc goes with a sound card, --automate with --paced")
     card = sound_cards() if paced is None else None
 
     from ampwright.commands import terminal
@@ -59,7 +64,7 @@ def live(
     if paced is not None:
         _report(pace, processor, model=model, oversample=oversample, json=json)
         return
-    _play(card, processor, volts, rate, block, device)
+    _play(card, processor, volts, rate, block, device, osc, osc_address)
 
 
 def sound_cards():
@@ -110,24 +115,52 @@ def _report(pace, processor, *, model: str, oversample: int, json: bool) -> None
         ("not converged", str(processor.run.bad_samples or "none"))])
 
 
-def _play(card, processor, volts: float, rate: float, block: int, device: str | None) -> None:
+def _play(card, processor, volts: float, rate: float, block: int, device: str | None, osc: int | None, address: str) -> None:
     from ampwright.commands import terminal
     from ampwright.hosting import Host
     from circuits.errors import AmpwrightError
 
-    if not sys.stdin.isatty():
-        raise AmpwrightError("knobs are turned by keys, and standard input is no terminal", mend="Run it in a terminal, or try --paced 10.")
+    if not sys.stdin.isatty() and osc is None:
+        raise AmpwrightError("knobs are turned by keys, and standard input is no terminal", mend="Run it in a terminal, give --osc 9000, or try --paced 10.")
     host = Host(processor, volts)
     try:
         stream = card.Stream(samplerate=rate, blocksize=block, device=device, channels=1, dtype="float32", latency="low", callback=host.callback)
     except (card.PortAudioError, ValueError) as error:
         raise AmpwrightError(f"the sound card can't be opened ({error})", mend="List them with: python -m sounddevice.") from None
-    terminal.say("h l: turn, j k: choose, q: leave")
-    with stream, keys() as pressed:
-        steer(host, pressed, sys.stderr.write)
+    with listening(host, osc, address) as receiver:
+        terminal.say("h l: turn, j k: choose, q: leave" if sys.stdin.isatty() else "Ctrl-C leaves")
+        with stream, keys() if sys.stdin.isatty() else nobody() as pressed, suppress(KeyboardInterrupt):
+            steer(host, pressed, sys.stderr.write)
     sys.stderr.write("\n")
-    terminal.table("", ("", ""), [("played", f"{host.blocks} blocks of {block} samples"), ("dropouts", str(host.dropouts or "none")),
-                                  ("deadlines missed", str(host.misses or "none")), ("failed and started again", str(host.failures or "none"))])
+    rows = [("played", f"{host.blocks} blocks of {block} samples"), ("dropouts", str(host.dropouts or "none")),
+            ("deadlines missed", str(host.misses or "none")), ("failed and started again", str(host.failures or "none"))]
+    if receiver is not None:
+        rows.append(("OSC", f"{receiver.turned} turns, {receiver.refused} refused, {receiver.malformed} malformed packets"))
+    terminal.table("", ("", ""), rows)
+
+
+def listening(host, port: int | None, address: str):
+    """The receiver of OSC messages, or None, as a context; raises AmpwrightError if the port can't be had."""
+    from ampwright.osc import Receiver
+    from circuits.errors import AmpwrightError
+
+    if port is None:
+        return nullcontext()
+    try:
+        return Receiver(host, port, address)
+    except OSError as error:
+        raise AmpwrightError(f"OSC can't be heard on {address}, port {port} ({error.strerror or error})", mend="Give another --osc PORT, or an --osc-address of this machine.") from None
+
+
+@contextmanager
+def nobody() -> Iterator[Iterator[str]]:
+    """No keys at all, every tenth of a second."""
+    def waiting():
+        while True:
+            time.sleep(REFRESH)
+            yield ""
+
+    yield waiting()
 
 
 def steer(host, pressed: Iterator[str], write) -> None:
@@ -155,7 +188,6 @@ def keys() -> Iterator[Iterator[str]]:
         from select import select
     except ImportError:  # Windows
         import msvcrt
-        import time
 
         def pressed():
             while True:

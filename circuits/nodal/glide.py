@@ -41,10 +41,7 @@ class Glide:
         self._still, *self._parts = turning.around(start, self._moving)
         self._memory = np.concatenate([part.ravel() for part in (self._still.F, self._still.f0, self._still.KT, self._still.WT)])
         self._start = self._memory.copy()
-        samples = max(1, round(seconds * min(sample_rate, AUDIO_RATE)))
-        travel = max(abs(to.position - at.position) / (to.maximum - to.minimum) for at, to in zip(start.controls, goal.controls))
-        knots = int(np.ceil(min(samples / KNOT, max(TRAVEL * travel, 1.0))))
-        self._way = Way(start, goal, self._ohms, sample_rate, seconds, max(1, round(samples / knots)))
+        self._way = Way(start, goal, self._ohms, sample_rate, seconds, _knot(start, goal, sample_rate, seconds))
 
     def _ohms(self, circuit: Circuit) -> np.ndarray:
         return np.array(self._turning.ohms_at({control.name: control.value for control in circuit.controls}, self._moving))
@@ -76,3 +73,11 @@ class Glide:
         follow(*self._parts, 1.0 / ohms - 1.0 / self._first, self._start, len(self._still.F), self._still.KT.shape[1], rows)
         way.move(count)
         return count, Course(way.every, phase, rows, self._memory)
+
+
+def _knot(start: Circuit, goal: Circuit, sample_rate: float, seconds: float) -> int:
+    """Audio samples between knots, such that they fit the duration: a slow turn needs few of them."""
+    samples = max(1, round(seconds * sample_rate / max(1, round(sample_rate / AUDIO_RATE))))
+    travel = max(abs(to.position - at.position) / (to.maximum - to.minimum) for at, to in zip(start.controls, goal.controls))
+    least = max(1, int(np.ceil(min(samples / KNOT, TRAVEL * travel))))
+    return next((samples // knots for knots in range(least, 4 * least + 1) if samples % knots == 0), KNOT)
