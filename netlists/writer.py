@@ -106,6 +106,8 @@ class _Deck:
             head.append(f"*@ level {number_text(circuit.level)}")
         tail = [f".model {name} {card.kind}({' '.join(f'{key}={self.value(value)}' for key, value in card.values.items())})"
                 for card, name in self.models.values()]
+        if _hanging(self.elements):
+            tail.append(".options rshunt=1e12")  # ngspice finds no rest where capacitors alone hold a node, and goes on from a wrong one
         if circuit.temperature != 27.0:
             tail.append(f".temp {number_text(circuit.temperature)}")
         for kind, conditions in (("ic", circuit.initial), ("nodeset", circuit.nodeset)):
@@ -259,6 +261,16 @@ def _switch_card(card: Card) -> Card:
             closed, opened = opened, closed
         return Card(card.name, "sw", {"ron": closed, "roff": opened, "vt": half, "vh": 0.0}, card.source, card.place)
     return card
+
+
+def _hanging(elements: list[Element]) -> bool:
+    """Whether some node touches nothing but capacitors, as an output without a load does."""
+    held: dict[str, bool] = {}
+    for element in elements:
+        for node in element.nodes:
+            held[node] = held.get(node, True) and isinstance(element, Capacitor)
+    held.pop("0", None)
+    return any(held.values())
 
 
 def _quoted(text: str) -> str:

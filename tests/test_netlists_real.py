@@ -9,6 +9,7 @@ from circuits.nodal.equations import assemble
 from circuits.nodal.operating import operating_point
 from circuits.nodal.processor import NodalProcessor
 from netlists.reader import read, read_text
+from netlists.writer import write
 
 FLAG = "FLAG {} {} {}\n"
 DIVIDER = "R1 in out 1k\nR2 out 0 1k\n"
@@ -191,3 +192,11 @@ def test_the_screen_of_an_el34_draws_what_its_data_book_says():
         currents[name] = -1e3 * np.array([rest["vp"], rest["vs"]])
     assert currents["EL34"] == pytest.approx([100.0, 15.0], rel=0.3) and abs(currents["EL34"][0] - 100.0) < 2.0
     assert currents["EL34_KOREN"][1] < 9.0
+
+
+def test_a_deck_with_an_output_in_the_air_is_written_with_a_shunt():
+    """ngspice finds no rest where capacitors alone hold a node, and goes on from a wrong one; 1 teraohm at every node is our own search's leak."""
+    loaded = read_text("title\nVin in 0 0\nC1 in out 1u\nR1 out 0 1k\n")
+    open_ended = read_text("title\nVin in 0 0\nC1 in out 1u\n")
+    assert "rshunt" not in write(loaded) and ".options rshunt=1e12\n" in write(open_ended)
+    assert [element.name for element in read_text(write(open_ended)).elements] == ["vin", "c1"]
