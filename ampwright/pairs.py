@@ -16,6 +16,7 @@ from ampwright.simulation import Progress, recording, simulate
 from circuits.circuit import Circuit
 from circuits.errors import Place, SignalError
 from circuits.processor import Processor
+from graybox.checks import SHORTEST, check_order, coherent_share
 from validation.align import Alignment, advance, align
 from validation.arrival import removable
 from validation.audio import AUDIO_SUFFIXES, Audio, resample
@@ -72,8 +73,8 @@ def pair(dry: str | Path | Audio, target: str | Path | Audio | Circuit | Process
 
     Raises
     ------
-    SignalError
-        If the recordings can't be used or don't belong together; the message says what was measured.
+    SignalError, FitError
+        If the recordings can't be used, don't belong together or are swapped; the message says what was measured.
     ModelFileError, NetlistError, CircuitError, ConvergenceError
         If the target is a model that can't be used.
 
@@ -101,7 +102,18 @@ def pair(dry: str | Path | Audio, target: str | Path | Audio | Circuit | Process
     if abs(len(x) - wet.n_samples) > rate * 0.01:
         notes.append(f"the recordings last {len(x) / rate:.3f} s and {wet.duration:.3f} s; what only one of them has is left out")
     x, y = x[:length], wet.samples[:length]
-    found = align(x, y, rate)
+    for one, samples in ((dry, x), (target, y)):
+        if length and not np.ptp(samples) > 0.0:
+            raise SignalError(f"the recording is silent: all {length} samples are {samples[0]:g}", place=None if isinstance(one, Audio) else Place(str(one)),
+                              mend="Look at its level and at its channel.")
+    try:
+        found = align(x, y, rate)
+    except SignalError:
+        share = coherent_share(x, y, rate) if length >= SHORTEST else 0.0
+        if share > 0.1:  # strangers reach 0.06: these two are kin, but perhaps the wrong way round
+            check_order(x, y, share)
+        raise
+    check_order(x, y, found.coherence, latency=found.latency)
     shift = removable(x, y, found.latency)
     if shift:
         x, y = x[:length - abs(shift)], advance(y, shift)[:length - abs(shift)]

@@ -5,14 +5,11 @@ Alignment of files (sub-sample latency, drift, polarity) is done before, elsewhe
 
 from __future__ import annotations
 
-import logging
-
 import numpy as np
 from scipy import signal
 
 from circuits.errors import FitError, SignalError
 
-_log = logging.getLogger(__name__)
 SHORTEST = 4096  # samples
 LEAST_COHERENT = 0.02  # share of the target's power that is linear in the input
 WINDOW = 64  # samples of lag that the filters of a block can take up
@@ -85,6 +82,8 @@ def coherent_share(x, y, sample_rate: float) -> float:
 
 def _check_related(x, y, sample_rate, what) -> None:
     share = coherent_share(x, y, sample_rate)
+    if share >= LEAST_COHERENT:
+        check_order(x, y, share, what=what)
     far, lag = _better_lag(x, y)
     if far > 2.0:
         raise FitError(f"{what}: the target fits the input {far:.1f} times better when it is shifted by {lag} samples "
@@ -93,10 +92,38 @@ def _check_related(x, y, sample_rate, what) -> None:
         raise FitError(f"{what}: only {100 * share:.2f} % of the target's power is coherent with the input "
                        f"(at least {100 * LEAST_COHERENT:g} % are needed)",
                        mend="Check that both files are from the same take and not swapped.")
-    crest = [np.abs(s).max() / np.sqrt(np.mean(s**2)) for s in (x, y)]
-    if crest[1] > 2.0 * crest[0]:
-        _log.warning("%s: the target has a crest factor of %.1f and the input of %.1f: are they swapped?", what, crest[1],
-                     crest[0])
+
+
+def check_order(x, y, share: float, *, latency: float = 0.0, what: str = "recording") -> None:
+    """Refuse a pair whose files look swapped.
+
+    A device that limits makes peaks flatter and answers after its input. A target that is far peakier than its input (crest factor
+    and kurtosis), in a pair that no linear filter explains, is the input of such a device; less of it is enough where the target
+    also comes before the input.
+
+    Parameters
+    ----------
+    x, y : ndarray, shape (n_samples,)
+    share : float
+        Share of the target's power that is linear in the input.
+    latency : float
+        Samples by which the target is late, as it came.
+
+    Raises
+    ------
+    FitError
+    """
+    crest, tails = [], []
+    for s in (x, y):
+        s = s - s.mean()
+        power = float(np.mean(s**2))
+        crest.append(float(np.abs(s).max() / np.sqrt(power)))
+        tails.append(float(np.mean(s**4) / power**2))
+    early = latency <= -0.5
+    if crest[1] > (1.2 if early else 1.5) * crest[0] and tails[1] > (1.5 if early else 2.0) * tails[0] and share < 0.95:
+        raise FitError(f"{what}: the target is peakier than the input (crest factor {crest[1]:.1f} against {crest[0]:.1f}, kurtosis "
+                       f"{tails[1]:.1f} against {tails[0]:.1f})" + (f" and comes {-latency:.1f} samples before it" if early else "")
+                       + ": the files look swapped", mend="Give the dry recording first.")
 
 
 def _better_lag(x, y) -> tuple[float, int]:
