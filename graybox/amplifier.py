@@ -15,10 +15,11 @@ from scipy.signal import lfilter
 
 from circuits.errors import FitError
 from graybox.blocks import Block
-from graybox.chain import Static, rest_chain, run_chain
+from graybox.chain import Parallel, Static, rest_chain, run_chain
 from graybox.curves import TanhSum
-from graybox.dynamics import DynamicBias, pole_of
+from graybox.dynamics import DynamicBias, EnvelopeGain, pole_of
 from graybox.filters import Bank, Gain, bank_at
+from graybox.net import MemoryNet
 from graybox.optimise import Recording
 
 HIGH_PASS = (10.0, 60.0, 200.0, 500.0)  # Hz
@@ -188,3 +189,21 @@ def with_second_curve(block: Block, pairs, *, sections: int = 5, units: int = 4)
                     fixed=("offset", "weight[0]", "gain[0]"))
     return replace_stages(block, block.stages[:at] + (middle, Static(curve)) + block.stages[at:])
 
+
+
+def with_clean_path(block: Block, *, sections: int = 5) -> Block:
+    """A linear path beside the whole block, silent at the start: what a blend knob or an op-amp's direct path does."""
+    bank = replace(front_bank(block.sample_rate, sections), direct=0.0)
+    return replace_stages(block, (Parallel((block.stages, (bank,))),))
+
+
+def with_memory(block: Block, at: int, *, taps: int = 3) -> Block:
+    """The curve at stage ``at`` as a tiny net of the same output that may also see some past samples and a state of its own."""
+    net = MemoryNet.from_tanh_sum(block.stages[at].curve, taps=taps)
+    return replace_stages(block, block.stages[:at] + (replace(net, fixed=("offset", "w[0]", "out[0]")),) + block.stages[at + 1:])
+
+
+def with_sag(block: Block, at: int, pairs, *, seconds: float = 0.1) -> Block:
+    """A gain that sinks with the envelope put before stage ``at``, by a hundredth at the signal's level to start with."""
+    sag = EnvelopeGain(depth=0.01 / _level(block, at, pairs), pole=pole_of(seconds, block.sample_rate))
+    return replace_stages(block, block.stages[:at] + (sag,) + block.stages[at:])

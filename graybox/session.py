@@ -23,7 +23,7 @@ from graybox.structures import LADDER, finished, fit_structure, free_numbers, po
 _log = logging.getLogger(__name__)
 CHECKPOINT, CHECKPOINT_VERSION = "ampwright-fit", 1
 CLEAN = 2e-5  # held-out ESR below the noise of any recording of an amplifier: nothing richer can be told apart
-SHARES = {"lnlnl": 0.5, "lnlnl-bias": 0.5}  # of the time left, for structures that need more than a quarter of it
+SHARES = {"lnlnl": 0.5, "lnlnl-bias": 0.6, "wh-parallel": 0.07, "wh-memory": 0.07, "wh-sag": 0.07}  # of the time left; a quarter for others
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from typing import Callable
 import numpy as np
 
 from circuits.errors import FitError
-from graybox.amplifier import grid_start, replace_stages, with_bias, with_free_poles, with_second_curve
+from graybox.amplifier import grid_start, replace_stages, with_bias, with_clean_path, with_free_poles, with_memory, with_sag, with_second_curve
 from graybox.blocks import Block
 from graybox.chain import Static
 from graybox.filters import Gain
@@ -21,10 +21,10 @@ from graybox.optimise import Descent, Recording, levenberg_marquardt
 from graybox.parameters import free_mask
 from graybox.partition import fit_partitioned
 
-LADDER = ("hammerstein", "wh-poles", "wh-bank", "wiener", "wh-bias", "lnlnl", "lnlnl-bias")
+LADDER = ("hammerstein", "wh-poles", "wh-bank", "wiener", "wh-parallel", "wh-memory", "wh-bias", "wh-sag", "lnlnl", "lnlnl-bias")
 CHOICES = {"auto": LADDER, "wh": ("wh-poles", "wh-bank")}  # names that stand for the best of several structures
 WITH_MIDDLE = ("wh-bank", "wh-bias", "lnlnl", "lnlnl-bias")  # have a place for a linear circuit between their stages
-GROWS_FROM = {"wh-bias": "wh-bank", "lnlnl": "wh-bias", "lnlnl-bias": "lnlnl", "wiener": "wh-bank"}
+GROWS_FROM = {"wh-parallel": "wh-bank", "wh-memory": "wh-bank", "wh-sag": "wh-bank", "wh-bias": "wh-bank", "lnlnl": "wh-bias", "lnlnl-bias": "lnlnl", "wiener": "wh-bank"}
 SHORT = 90_000  # samples of the first, short descents (all recordings together)
 LEAST = 60_000  # samples of one stretch while the structure grows, if there are enough
 GROWTH = 350_000  # samples of the descents while the structure grows
@@ -132,7 +132,13 @@ def fit_structure(name: str, fitted: dict[str, Block], material: Material, rng: 
         start = replace_stages(start, (start.stages[0], Static(replace(start.stages[1].curve, fixed=("offset", "gain[0]"))),
                                        replace(gain, fixed=("gain",))))
         return descend(start, 30)
+    if name == "wh-parallel":
+        return descend(with_clean_path(block), 30)
     first = next(i for i, stage in enumerate(block.stages) if isinstance(stage, Static))
+    if name == "wh-memory":
+        return descend(with_memory(block, first), 30)
+    if name == "wh-sag":
+        return descend(with_sag(block, first, part), 30)
     if name == "wh-bias":
         # the bias decides which start was the better one: both grow, the better one goes on
         starts = [block] + [fitted[key] for key in (f"{before}, second start",) if key in fitted]

@@ -19,6 +19,8 @@ from graybox.fit import fit
 from graybox.linear import LinearCircuit, ToneStack
 from graybox.optimise import Recording, esr, levenberg_marquardt, render
 from graybox.parameters import values, with_values
+from graybox.store import block_from_json, block_to_json
+from graybox.structures import Material, fit_structure
 
 RATE = 48000.0
 
@@ -210,3 +212,38 @@ def test_bad_pairs_are_named_with_what_was_measured():
     with pytest.raises(FitError, match="everything|nothing to fit"):
         fit(Block((Static(TanhSum((1.0,), (1.0,), (0.0,), fixed=("weight", "gain", "shift", "offset"))),), RATE), x, y,
             sample_rate=RATE, rng=np.random.default_rng(0))
+
+
+def sagging(x):
+    """A stage whose gain sinks with the envelope of its input: scipy and numpy alone."""
+    u = lfilter([1.0, -1.0], [1.0, -0.98], x)
+    pole = np.exp(-1.0 / (0.08 * RATE))
+    envelope = lfilter([1.0 - pole], [1.0, -pole], np.abs(u))
+    return lfilter([0.4], [1.0, -0.6], np.tanh(3.0 * u / (1.0 + 20.0 * envelope)))
+
+
+def blended(x):
+    """A dark distorted path and a bright clean one beside it."""
+    return lfilter([0.1], [1.0, -0.9], np.tanh(6.0 * lfilter([0.3], [1.0, -0.7], x))) + 0.5 * lfilter([1.0, -1.0], [1.0, -0.5], x)
+
+
+def remembering(x):
+    """A stage whose limit depends on the sample before: no static curve between filters does that."""
+    before = np.concatenate([[0.0], x[:-1]])
+    return lfilter([0.4], [1.0, -0.6], np.tanh(4.0 * x + 6.0 * before * before))
+
+
+@pytest.mark.parametrize("structure, device", [("wh-sag", sagging), ("wh-parallel", blended), ("wh-memory", remembering)])
+def test_richer_structures_pay_on_devices_of_their_kind(structure, device):
+    x = plucked(5, 1.2)
+    y = device(x)
+    rng = np.random.default_rng(0)
+    fitted = {}
+    train = (Recording(x[:48000], y[:48000], {}, 2000),)
+    material = Material(train, (Recording(x[40000:], y[40000:], {}, 8000),), RATE)
+    rich = fit_structure(structure, fitted, material, rng, seconds=20.0)
+    fresh = plucked(6, 0.6)
+    test = [Recording(fresh, device(fresh), skip=2000)]
+    assert esr(rich.block, test) < 0.35 * esr(fitted["wh-bank"], test)
+    assert BlockProcessor(rich.block, oversample=2).process(fresh).shape == fresh.shape
+    assert block_from_json(block_to_json(rich.block)) == rich.block
