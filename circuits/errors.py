@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+LONGEST = 1500  # characters of a message: a name that a file gives may have thousands
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -54,7 +56,8 @@ class AmpwrightError(Exception):
         text = f"{where}: {self.what}" if where else self.what
         if self.mend:
             text = text.rstrip(".") + ". " + self.mend
-        return " ".join(text.split())
+        text = " ".join(text.split())
+        return text if len(text) <= LONGEST else f"{text[:LONGEST - 200]} ... {text[-150:]}"
 
     def __reduce__(self):
         return (_rebuild, (type(self), dict(self.__dict__), self.args))

@@ -1,4 +1,4 @@
-"""A devices: LTspice's OTA, gates, buffers and Schmitt triggers, and the XSPICE models that audio netlists use, as smooth sources.
+"""A devices: LTspice's OTA, gates, flip-flops and their kin, and the XSPICE models that audio netlists use, as smooth sources.
 
 LTspice writes eight nodes, a name and parameters: up to five inputs, the inverted output, the output, the common pin. XSPICE
 writes nodes, some with ``%v`` or brackets, and a ``.model``. What has no smooth stand-in is left out and said.
@@ -13,12 +13,14 @@ from __future__ import annotations
 from circuits.circuit import GROUND
 from circuits.elements import BehaviouralCurrent, BehaviouralVoltage, Capacitor, Resistor, VoltageSource
 from circuits.expressions import Call, Expression, Number, Value, Voltage
-from netlists.assembly import Assembly, Fields, expression
+from netlists.assembly import Assembly, Fields
+from netlists.memory import Memory, decided
+from netlists.memory import across as _across
+from netlists.memory import call as _f
 from netlists.models import build_card
+from netlists.trees import expression
 
-WIDTH = 0.005    # volts over which a gate changes its mind: it has to change smoothly
-MEMORY = 1e-6    # seconds in which a Schmitt trigger makes up its mind
-_GATES = ("and", "or", "xor", "buf", "inv", "schmitt")
+_GATES = ("and", "or", "xor", "buf", "inv", "schmitt", "srflop", "dflop")
 _SIGNS = str.maketrans("", "", "[]~")
 
 
@@ -29,7 +31,7 @@ def special(assembly: Assembly, fields: Fields) -> None:
     if found is not None:
         _xspice(assembly, fields, build_card(*found))
         return
-    index = next((k for k, word in enumerate(fields.words) if k >= 8 and word.lower in (*_GATES, "ota")), None)
+    index = next((k for k, word in enumerate(fields.words) if k >= 8 and word.lower in (*_GATES, *_ANALOGUE)), None)
     if index is None:
         name = next((word.text for word in fields.words[8:]), last)
         assembly.notes.lose(f"{fields.part.written} is left out: the special function {name} is not read; the result lacks it", fields.place)
@@ -47,17 +49,7 @@ def special(assembly: Assembly, fields: Fields) -> None:
             continue
         numbers[name], rest = fields.scope.first_value(span)
         flags += rest.text.lower().split()
-    (_ota if kind == "ota" else _gate)(assembly, fields, kind, nodes, numbers, flags)
-
-
-def _f(operation: str, *arguments) -> Expression:
-    return Call(operation, tuple(expression(argument) for argument in arguments))
-
-
-def _across(plus: str, minus: str) -> Expression:
-    if plus == minus:
-        return Number(0.0)
-    return _f("neg", Voltage(minus)) if plus == GROUND else Voltage(plus, minus)
+    _ANALOGUE.get(kind, _gate)(assembly, fields, kind, nodes, numbers, flags)
 
 
 def _ota(assembly: Assembly, fields: Fields, kind: str, nodes: list[str], numbers: dict[str, Value], flags: list[str]) -> None:
@@ -91,12 +83,16 @@ def _gate(assembly: Assembly, fields: Fields, kind: str, nodes: list[str], numbe
     low, high = numbers.pop("vlow", 0.0), numbers.pop("vhigh", 1.0)
     middle = _f("mul", 0.5, _f("add", low, high))
     inputs = [_across(node, common) for node in nodes[:5] if node != common]
+    cell = Memory(assembly, fields)
     if kind == "schmitt":
-        inputs = [_across(nodes[0], nodes[1] if nodes[1] != common else common)]
-        truth = _memory(assembly, fields, inputs[0], numbers.pop("vt", middle), numbers.pop("vh", 0.0))
+        truth = cell.schmitt(_across(nodes[0], nodes[1] if nodes[1] != common else common), numbers.pop("vt", middle), numbers.pop("vh", 0.0))
+    elif kind in ("srflop", "dflop"):
+        reference = numbers.pop("ref", middle)
+        pins = [Number(0.0) if node == common else decided(_across(node, common), reference) for node in nodes[:5]]
+        truth = cell.set_reset(*pins[:2]) if kind == "srflop" else cell.clocked(pins[0], pins[2], pins[3], pins[4])
     else:
         reference = numbers.pop("ref", middle)
-        truths = [_f("mul", 0.5, _f("add", 1.0, _f("tanh", _f("div", _f("sub", one, reference), WIDTH)))) for one in inputs] or [Number(0.0)]
+        truths = [decided(one, reference) for one in inputs] or [Number(0.0)]
         truth = truths[0]
         for other in truths[1:]:
             both = _f("mul", truth, other)
@@ -118,17 +114,6 @@ def _gate(assembly: Assembly, fields: Fields, kind: str, nodes: list[str], numbe
     _left(assembly, fields, numbers)
 
 
-def _memory(assembly: Assembly, fields: Fields, v: Expression, threshold: Value, hysteresis: Value) -> Expression:
-    """A state that runs to 1 above threshold + hysteresis and to 0 below threshold - hysteresis."""
-    node = f"{fields.name}#state"
-    state = Voltage(node)
-    back = _f("mul", hysteresis, _f("sub", _f("mul", 2.0, state), 1.0))
-    target = _f("mul", 0.5, _f("add", 1.0, _f("tanh", _f("div", _f("add", _f("sub", v, threshold), back), WIDTH))))
-    assembly.add(BehaviouralCurrent(f"{fields.name}#b", (node, GROUND), _f("sub", state, target), fields.place))
-    assembly.add(Capacitor(f"{fields.name}#c", (node, GROUND), MEMORY, place=fields.place))
-    return state
-
-
 def _left(assembly: Assembly, fields: Fields, numbers: dict[str, Value]) -> None:
     harmless = {"en", "in", "enk", "ink", "trise", "tfall", "td", "tau", "cout", "tripdt", "epsilon", "rhigh", "rlow"}
     if any(name not in harmless for name in numbers):
@@ -136,6 +121,47 @@ def _left(assembly: Assembly, fields: Fields, numbers: dict[str, Value]) -> None
         assembly.notes.lose(f"{fields.part.written}: {names}= is left out", fields.place)
     elif numbers:
         assembly.notes.say(f"{fields.part.written}: noise and delays ({', '.join(numbers)}) are left out", fields.place)
+
+
+def _sample_hold(assembly: Assembly, fields: Fields, kind: str, nodes: list[str], numbers: dict[str, Value], flags: list[str]) -> None:
+    """The input at the last rise of the clock (pin 3), or as long as pin 4 is high; within Vlow and Vhigh."""
+    common = nodes[7]
+    low, high = numbers.pop("vlow", -10.0), numbers.pop("vhigh", 10.0)
+    reference = numbers.pop("ref", 0.5)
+    clock, follow = (Number(0.0) if node == common else decided(_across(node, common), reference) for node in nodes[2:4])
+    held = Memory(assembly, fields).held(_f("limit", _across(nodes[0], nodes[1]), low, high), clock, follow)
+    inner = f"{fields.name}#q"
+    assembly.add(BehaviouralVoltage(f"{inner}v", (inner, common), held, fields.place))
+    assembly.add(Resistor(f"{inner}r", (inner, nodes[6]), numbers.pop("rout", 1e3), fields.place))
+    _left(assembly, fields, numbers)
+
+
+def _varistor(assembly: Assembly, fields: Fields, kind: str, nodes: list[str], numbers: dict[str, Value], flags: list[str]) -> None:
+    """Between the output and the common pin: nothing below the voltage between the first two pins, Rclamp beyond it, either way."""
+    limit, v = _f("abs", _across(nodes[0], nodes[1])), _across(nodes[6], nodes[7])
+    past = _f("sub", _f("uramp", _f("sub", v, limit)), _f("uramp", _f("sub", _f("neg", v), limit)))
+    assembly.add(BehaviouralCurrent(fields.name, (nodes[6], nodes[7]), _f("div", past, numbers.pop("rclamp", 1.0)), fields.place))
+    _left(assembly, fields, numbers)
+
+
+def _modulator(assembly: Assembly, fields: Fields, kind: str, nodes: list[str], numbers: dict[str, Value], flags: list[str]) -> None:
+    """A sine of ``space`` hertz at 0 V on the first pin and ``mark`` at 1 V, of the amplitude of the second pin; sine at pin 7, cosine at pin 6."""
+    common = nodes[7]
+    mark, space = numbers.pop("mark", 1e3), numbers.pop("space", 0.0)
+    frequency = _f("add", space, _f("mul", _f("sub", mark, space), _across(nodes[0], common)))
+    amplitude = Number(1.0) if nodes[1] == common else _across(nodes[1], common)
+    sine, cosine = Memory(assembly, fields).oscillator(frequency)
+    for node, wave in ((nodes[6], sine), (nodes[5], cosine)):
+        if node == common:
+            continue
+        inner = f"{fields.name}#{'q' if wave is sine else 'n'}"
+        assembly.add(BehaviouralVoltage(f"{inner}v", (inner, common), _f("mul", amplitude, wave), fields.place))
+        assembly.add(Resistor(f"{inner}r", (inner, node), numbers.get("rout", 1.0), fields.place))
+    numbers.pop("rout", None)
+    _left(assembly, fields, numbers)
+
+
+_ANALOGUE = {"ota": _ota, "samplehold": _sample_hold, "varistor": _varistor, "modulator": _modulator, "modulate": _modulator}
 
 
 def _xspice(assembly: Assembly, fields: Fields, card) -> None:
@@ -165,4 +191,6 @@ def _xspice(assembly: Assembly, fields: Fields, card) -> None:
         assembly.add(BehaviouralVoltage(fields.name, (nodes[1], GROUND), value, fields.place))
     else:
         assembly.notes.lose(f"{fields.part.written} is left out: the XSPICE model {card.kind} is not read; the result lacks it", fields.place)
+    for name in fields.values:
+        assembly.notes.lose(f"{fields.part.written}: {name}= is not understood and left out", fields.place)
     fields.values.clear()

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 
 from circuits.circuit import Element
 from circuits.errors import NetlistError, Place
-from circuits.expressions import Call, Expression, Number, Value, as_expression, leaves
 from netlists.deck import Deck
 from netlists.expand import Scope
 from netlists.lexer import Span
@@ -130,27 +129,3 @@ class Assembly:
             raise NetlistError(f"there are two elements called {element.name}", place=element.place, element=element.name,
                                mend=f"The first stands in line {first.line}; rename one." if first else "")
         self.elements[element.name] = element
-
-
-def product(a: Value, b: Value) -> Value:
-    """a * b as a value."""
-    if isinstance(a, float) and isinstance(b, float):
-        return a * b
-    return Call("mul", (as_expression(a), as_expression(b)))
-
-
-def quotient(a: Value, b: Value) -> Value:
-    """a / b as a value."""
-    if isinstance(a, float) and isinstance(b, float) and b != 0.0:
-        return a / b
-    return Call("div", (as_expression(a), as_expression(b)))
-
-
-def is_constant(value: Value) -> bool:
-    """True if a value holds no voltage, current or time."""
-    return isinstance(value, (int, float)) or not leaves(value)
-
-
-def expression(value: Value) -> Expression:
-    """As a tree."""
-    return value if not isinstance(value, (int, float)) else Number(float(value))

@@ -12,23 +12,33 @@ from circuits.controls import Control
 from circuits.elements import (BehaviouralCurrent, BehaviouralVoltage, Coupling, CurrentControlledCurrent, CurrentControlledVoltage, Device,
                                Inductor, Resistor, VoltageControlledCurrent, VoltageControlledVoltage, VoltageSource)
 from circuits.errors import CircuitError, NetlistError, Place
-from circuits.expressions import Call, Current, Expression, Value, Voltage, evaluate, leaves, transform
+from circuits.expressions import Call, Current, Expression, Name, Value, Voltage, evaluate, leaves, transform
 from circuits.waveforms import Waveform
 from netlists.adevices import special
-from netlists.assembly import Assembly, expression, fields
+from netlists.assembly import Assembly, fields
 from netlists.controlled import behavioural, controlled
 from netlists.deck import Deck
 from netlists.declarations import Wishes, build_controls, choose_input, choose_outputs
 from netlists.expand import GROUNDS, Scope, missing_subcircuit
+from netlists.lexer import Line, Span
+from netlists.lines import line
 from netlists.models import current_switch, device
 from netlists.passives import capacitor, coupling, inductor, resistor
 from netlists.sources import source
 from netlists.standins import stand_in
 from netlists.statements import Condition, Global, Options, Part
+from netlists.trees import expression
+from netlists.words import plain, words
 
 _MAKERS = {"r": resistor, "c": capacitor, "l": inductor, "k": coupling, "v": source, "i": source, "e": controlled, "g": controlled,
-           "f": controlled, "h": controlled, "b": behavioural, "d": device, "q": device, "j": device, "m": device, "s": device, "w": current_switch, "a": special}
+           "f": controlled, "h": controlled, "b": behavioural, "d": device, "q": device, "j": device, "m": device, "s": device, "w": current_switch, "a": special,
+           "t": line}
+_NAMED = {"o": "a line with losses", "u": "a line of resistance and capacitance", "z": "a MESFET", "y": "a line with losses", "p": "a set of coupled lines",
+          "n": "a part of compiled code"}
 FREE_WINDING = 1e9  # ohms
+_SHAPING = {"scale": "all sizes of MOSFETs", "scalm": "all sizes of MOSFETs", "defw": "the width of MOSFETs", "defl": "the length of MOSFETs",
+            "parhier": "which of two parameters of one name is meant", "rshunt": "every node, by a resistor to ground", "cshunt": "every node, by a capacitor to ground",
+            "rseries": "every inductor, by a resistor"}
 _CONDITION = re.compile(r"v\s*\(\s*([^\s()=,]+(?:\([^\s()]*\))?)\s*\)\s*=?\s*", re.IGNORECASE)
 _SENSED = (BehaviouralVoltage, BehaviouralCurrent)
 
@@ -56,6 +66,7 @@ def build(deck: Deck, top: Scope, wishes: Wishes, title: str, path: str) -> Circ
     _check_couplings(assembly)
     _tie_windings(assembly, source_name)
     outputs = choose_outputs(assembly, wishes, lambda name: _flat(name, nodes, deck), source_name)
+    _pots(assembly, top, wishes)
     values = _evaluate(deck)
     controls = build_controls(top, wishes, values)
     _lint(assembly, top, controls, outputs)
@@ -77,11 +88,43 @@ def _make(assembly: Assembly, part: Part, scope: Scope) -> None:
         name = named[-1] if named else "?"
         raise missing_subcircuit(part, scope, name)
     maker = _MAKERS.get(part.letter)
+    if maker is None and part.letter in _NAMED:
+        assembly.notes.lose(f"{part.written} is left out: it is {_NAMED[part.letter]}, which is not read; what it connects is cut", part.place)
+        return
     if maker is None:
         assembly.notes.lose(f"{part.written} is left out: elements that begin with {part.letter.upper()} are not read; the result lacks it", part.place)
         return
     maker(assembly, cut)
     cut.finish(assembly.notes)
+
+
+def _pots(assembly: Assembly, top: Scope, wishes: Wishes) -> None:
+    """``.pot RNAME MIN MAX [VALUE]`` of another dialect: the resistor's value becomes a control of that range."""
+    for span in wishes.pots:
+        found = plain(words(span))
+        name = found[0].lower if found else ""
+        element = assembly.elements.get(name)
+        if not isinstance(element, Resistor) or len(found) < 3:
+            raise NetlistError(".pot needs a resistor and its range", place=span.place(), mend="Write .pot Rvol 1 100k.")
+        numbers = [top.value(word.span) for word in found[1:4] if word.kind == "word"]
+        present = numbers[2] if len(numbers) > 2 else element.value
+        if len(numbers) < 2 or not all(isinstance(one, float) for one in (*numbers, present)) or numbers[0] >= numbers[1]:
+            raise NetlistError(f".pot {name}: its range and the resistor's value must be numbers, the lower first", place=span.place(), mend="Write .pot Rvol 1 100k.")
+        low, high = numbers[:2]
+        knob = re.sub(r"[^a-z0-9_]", "_", name)
+        if knob in top.names:
+            raise NetlistError(f".pot {name}: the deck has a parameter of that name", place=span.place())
+        top.names[knob] = Name(knob)
+        top.deck.parameters[knob] = min(max(present, low), high)
+        top.deck.places[knob] = span.place()
+        assembly.elements[name] = replace(element, value=Name(knob))
+        if not low <= present <= high:
+            top.deck.notes.say(f".pot {name}: its value {present:g} lies outside {low:g} to {high:g}; the nearer end is taken", span.place())
+        for word in found[len(numbers) + 1:]:
+            top.deck.notes.lose(f".pot {name}: {word.text} is not understood and left out", word.span.place())
+        text = f'{knob} {low!r} {high!r} label="{found[0].text}" unit="ohm"'
+        place = span.place()
+        wishes.controls.append(("control", Span(Line(text, place.path, (0,), ((place.line, place.column),)), 0, len(text))))
 
 
 def settle_temperature(deck: Deck, top: Scope) -> None:
@@ -90,7 +133,9 @@ def settle_temperature(deck: Deck, top: Scope) -> None:
         if isinstance(said, Options):
             for one in said.values:
                 if one.name == "temp":
-                    value, _ = top.first_value(one.value)
+                    value, rest = top.first_value(one.value)
+                    if rest.text:
+                        deck.notes.lose(f".temp: the circuit is read at the first temperature; {rest.text} is left out", rest.place())
                     if not isinstance(value, float) or value <= -273.15:
                         raise NetlistError("the temperature is no number above -273.15 C", place=one.value.place())
                     deck.temperature = value
@@ -98,6 +143,10 @@ def settle_temperature(deck: Deck, top: Scope) -> None:
                     value, _ = top.first_value(one.value)
                     if value != 27.0:
                         deck.notes.lose("tnom is left out: models are taken to be measured at 27 C", one.value.place())
+                elif one.name in _SHAPING:
+                    deck.notes.lose(f".options {one.name} is left out: it would change {_SHAPING[one.name]}", one.place_of.place())
+                else:
+                    deck.notes.once("options", "skipped: .options that steer another program's solver", one.place_of.place())
         elif isinstance(said, Global):
             deck.globals.update(node.lower() for node in said.nodes)
 
@@ -270,7 +319,7 @@ def _tie_windings(assembly: Assembly, source_name: str) -> None:
 
 def _lint(assembly: Assembly, top: Scope, controls: tuple[Control, ...], outputs: tuple[str, ...]) -> None:
     """Things that are allowed and rarely meant: parameters that nothing uses, nodes with one connection."""
-    used: set[str] = set()
+    used: set[str] = set(top.deck.consulted)
     for value in top.deck.parameters.values():
         used.update(_names(value) if not isinstance(value, float) else ())
     count: dict[str, int] = {}

@@ -11,12 +11,12 @@ from itertools import combinations_with_replacement, count
 from circuits.elements import (BehaviouralCurrent, BehaviouralVoltage, CurrentControlledCurrent, CurrentControlledVoltage,
                                VoltageControlledCurrent, VoltageControlledVoltage)
 from circuits.expressions import Call, Current, Expression, Number, Value
-from netlists.assembly import Assembly, Fields, expression, is_constant, product
+from netlists.assembly import Assembly, Fields
 from netlists.laplace import transfer
 from netlists.learned import learned
 from netlists.lexer import Span
 from netlists.passives import parallel_extras
-from netlists.trees import balanced_sum, linear_table
+from netlists.trees import balanced_sum, expression, is_constant, linear_table, product
 from netlists.words import plain, words
 
 MAX_COEFFICIENTS = 100
@@ -44,7 +44,9 @@ def behavioural(assembly: Assembly, fields: Fields) -> None:
         else:
             voltage = scope.voltage_between(nodes)
             assembly.add(BehaviouralCurrent(fields.name, nodes, Call("div", (voltage, expression(value))), fields.place))
-        fields.take("ic", "tripdv"), fields.take("tripdt"), fields.take("tc1"), fields.take("tc2")
+        fields.take("tripdv"), fields.take("tripdt")  # where LTspice's solver looks twice
+        if key == "v" and multiplier is not None:
+            assembly.notes.say(f"{fields.part.written}: m= changes nothing of a voltage", fields.place)
         parallel_extras(assembly, fields, nodes)
         return
     fields.fail("needs V= or I= and an expression", "Write B1 out 0 V=V(a)*V(b).")
@@ -69,7 +71,7 @@ def controlled(assembly: Assembly, fields: Fields) -> None:
         _by_current(assembly, fields, nodes)
     for key in ("ic", "max", "min", "scale", "tc1", "tc2"):
         span = fields.take(key)
-        if span is not None and key in ("max", "min", "scale"):
+        if span is not None:
             assembly.notes.lose(f"{fields.part.written}: {key}= is left out", span.place())
     parallel_extras(assembly, fields, nodes)
 

@@ -8,14 +8,15 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Iterable, Iterator
 
 from circuits.circuit import Element
-from circuits.errors import NetlistError, Place
-from circuits.expressions import Value
+from circuits.errors import LONGEST, CircuitError, NetlistError, Place
+from circuits.expressions import Value, evaluate, names
 from netlists.files import Files, OutsideError
 from netlists.lexer import Line, Span
 from netlists.pages import Page, Stretch, Subcircuit, page
-from netlists.statements import SHOWING, Foreign, FunctionText, Include, Model, Parameters, Part, Statement, statement
+from netlists.statements import CONDITIONAL, SHOWING, Foreign, FunctionText, Include, Model, Parameters, Part, Statement, statement
 
 MAX_PARTS = 100_000
 MAX_LINES = 300_000       # of all files and all opened subcircuits
@@ -35,6 +36,7 @@ class Notes:
 
     def say(self, text: str, place: Place | None = None) -> None:
         """A thing that does not change the result."""
+        text = text if len(text) <= LONGEST else f"{text[:LONGEST - 200]} ... {text[-150:]}"
         self.texts[f"{place}: {text}" if place is not None and str(place) else text] = None
 
     def lose(self, text: str, place: Place | None = None) -> None:
@@ -51,6 +53,17 @@ class Notes:
 
 
 @dataclass
+class Choice:
+    """``.if`` to ``.endif``: for each branch its condition (None for ``.else``) and its lines, unread until one is taken."""
+
+    line: Line
+    beside: Path | None
+    level: int
+    library: bool
+    branches: list[tuple[Span | None, list[Line]]] = field(default_factory=list)
+
+
+@dataclass
 class Contents:
     """All statements of a scope, sorted, with everything that it includes."""
 
@@ -60,7 +73,24 @@ class Contents:
     functions: dict[str, FunctionText] = field(default_factory=dict)
     parameters: dict[str, tuple[Span, Place]] = field(default_factory=dict)
     others: list[Statement] = field(default_factory=list)
+    choices: list[Choice] = field(default_factory=list)
     header: Line | None = None
+
+    def copy(self) -> "Contents":
+        """Lists and tables of its own: what an instance takes of its choices is not seen by the others."""
+        return Contents(list(self.parts), dict(self.subcircuits), dict(self.models), dict(self.functions), dict(self.parameters), list(self.others),
+                        list(self.choices), self.header)
+
+
+def _with_end(lines: Iterator[Line], final: bool) -> Iterator[tuple[Line, bool]]:
+    """Each line, and whether the stretch ends with it although the page goes on."""
+    before = None
+    for line in lines:
+        if before is not None:
+            yield before, False
+        before = line
+    if before is not None:
+        yield before, not final
 
 
 class Deck:
@@ -75,6 +105,7 @@ class Deck:
         self.flat: list[tuple[Part, object]] = []
         self.conditions: list[tuple[object, object]] = []
         self.globals: set[str] = set()
+        self.consulted: set[str] = set()  # parameters that conditions of .if read
         self.aliases: dict[str, str] = {}
         self.auxiliaries: list[Element] = []
         self.missing: list[tuple[str, Place]] = []
@@ -92,31 +123,82 @@ class Deck:
 
     def gather(self, found: Page, beside: Path | None, contents: Contents, *, main: bool, level: int = 0, library: bool = False) -> Contents:
         """Sort the statements of a page into ``contents``; what the page itself says wins over what it includes."""
-        includes: list[Include] = []
         for what, place in found.skipped:
             self.notes.once(what, f"skipped: {what}", place)
         if main:
             self.shown += found.shown
+        own: set[str] = set()
         for subcircuit in found.subcircuits:
+            if subcircuit.name in own:
+                self.notes.once(f"twice {found.subcircuits[0].origin.path}", f"the subcircuit {subcircuit.name} is defined again; the first definition is used", subcircuit.place)
+            own.add(subcircuit.name)
             contents.subcircuits.setdefault(subcircuit.name, subcircuit)
-        for stretch in found.stretches:
-            for line in stretch.lines():
-                self.read_lines += 1
-                if self.read_lines > MAX_LINES:
-                    raise NetlistError(f"more than {MAX_LINES} lines of netlist", place=line.place())
-                try:
+        lines = ((line, last) for number, stretch in enumerate(found.stretches, 1) for line, last in _with_end(stretch.lines(), number == len(found.stretches)))
+        self.sort(lines, beside, contents, main=main, level=level, library=library)
+        return contents
+
+    def sort(self, lines: Iterable[tuple[Line, bool]], beside: Path | None, contents: Contents, *, main: bool, level: int, library: bool = False) -> None:
+        """Sort lines into ``contents``, those between ``.if`` and ``.endif`` unread; True beside a line says that a block (.subckt) follows it."""
+        includes: list[Include] = []
+        choice, depth = None, 0
+        for line, broken in lines:
+            self.read_lines += 1
+            if self.read_lines > MAX_LINES:
+                raise NetlistError(f"more than {MAX_LINES} lines of netlist", place=line.place())
+            try:
+                word = CONDITIONAL.match(line.text)
+                if word is None and choice is None:
                     said = statement(line)
                     if library and isinstance(said, Part):  # LTspice: elements outside subcircuits are ignored, and so is a title in the first line
                         self.notes.once(f"{line.path} elements", f"skipped: what stands outside the subcircuits of {Path(line.path).name}", line.place())
-                        continue
-                    self._sort(said, contents, includes, level)
-                except NetlistError as error:
-                    if main:
-                        raise
-                    self.notes.lose(f"skipped, for {error.what}", error.place)
+                    else:
+                        self._sort(said, contents, includes, level)
+                    continue
+                kind = word[1].lower() if word else ""
+                depth += (kind == "if") - (kind == "endif")
+                if kind == "if" and depth == 1:
+                    choice = Choice(line, beside, level, library, [(line.span().part(word.end(), len(line.text)).strip(), [])])
+                elif choice is None:
+                    depth = 0
+                    raise NetlistError(f".{kind} without .if", place=line.place(), mend="Remove it, or add the .if.")
+                elif depth == 0:
+                    contents.choices.append(choice)
+                    choice = None
+                elif depth == 1 and kind and kind != "endif":
+                    condition = None if kind == "else" else line.span().part(word.end(), len(line.text)).strip()
+                    choice.branches.append((condition, []))
+                else:
+                    choice.branches[-1][1].append(line)
+                if choice is not None and broken:
+                    raise NetlistError("a subcircuit or a .control block stands inside .if, where it is not read", place=choice.line.place(),
+                                       mend="Put the .if inside the .subckt.")
+            except NetlistError as error:
+                if main:
+                    raise
+                self.notes.lose(f"skipped, for {error.what}", error.place)
+        if choice is not None:
+            lost = NetlistError(".if without .endif", place=choice.line.place(), mend="Add .endif.")
+            if main:
+                raise lost
+            self.notes.lose(f"skipped, for {lost.what}", lost.place)
         for include in includes:
             self._include(include, beside, contents, level)
-        return contents
+
+    def number(self, value: Value) -> float:
+        """The present value of a formula of parameters; raises CircuitError if it has none."""
+        return self._number(value, {}, ())
+
+    def _number(self, value: Value, known: dict[str, float], path: tuple[str, ...]) -> float:
+        if isinstance(value, (int, float)):
+            return float(value)
+        for name in names(value):
+            if name in path or len(path) > 200:
+                raise CircuitError(f"the parameter {name!r} is defined by itself")
+            if name not in self.parameters:
+                raise CircuitError(f"the parameter {name!r} is not defined")
+            if name not in known:
+                known[name] = self._number(self.parameters[name], known, (*path, name))
+        return evaluate(value, known)
 
     def not_found(self) -> str:
         """What to say of the includes that were not read, where something is not defined; empty if there are none."""
@@ -131,7 +213,9 @@ class Deck:
             if len(contents.parts) > MAX_PARTS:
                 raise NetlistError(f"more than {MAX_PARTS} elements", place=said.place)
         elif isinstance(said, Model):
-            contents.models.setdefault(said.name, said)
+            first = contents.models.setdefault(said.name, said)
+            if first is not said and level == 0:
+                self.notes.once("model twice", f"the model {said.name} is defined again; the first definition is used", said.line.place())
         elif isinstance(said, FunctionText):
             contents.functions.setdefault(said.name, said)
         elif isinstance(said, Parameters):

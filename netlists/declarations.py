@@ -40,6 +40,7 @@ class Wishes:
     input: tuple[tuple[str, ...], Place | None] | None = None
     outputs: list[tuple[str, Place | None]] = field(default_factory=list)
     controls: list[tuple[str, Span]] = field(default_factory=list)
+    pots: list[Span] = field(default_factory=list)
     level: tuple[float, Place | None] = (1.0, None)
 
 
@@ -100,7 +101,7 @@ def _hint(said: Hint, wishes: Wishes, scope: Scope) -> None:
     elif said.verb == "wave" and not wishes.outputs:
         wishes.outputs = [(name, place) for name in _output_names(" ".join(word for word in found if word.lower().startswith("v(")))]
     elif said.verb == "pot":
-        scope.deck.notes.lose("skipped: .pot is not understood", place)
+        wishes.pots.append(said.tail)
 
 
 def choose_input(assembly: Assembly, wishes: Wishes) -> str:

@@ -13,14 +13,15 @@ from difflib import get_close_matches
 
 from circuits.circuit import GROUND
 from circuits.elements import BehaviouralCurrent, Capacitor, Inductor, Resistor
-from circuits.errors import NetlistError, Place
-from circuits.expressions import Call, Current, Expression, Name, Number, Value, Voltage
+from circuits.errors import CircuitError, NetlistError, Place
+from circuits.expressions import Call, Current, Expression, Name, Number, Value, Voltage, names
 from circuits.units import parse_number
 from netlists.deck import MAX_PARTS, MAX_WORK, Contents, Deck
+from netlists.delays import delay
 from netlists.expression import Function, parse, parse_first
 from netlists.lexer import Line, Span
 from netlists.pages import Subcircuit
-from netlists.statements import Condition, Global, Model, Part
+from netlists.statements import Condition, Global, Model, Options, Part
 from netlists.words import assignments, plain, words
 
 MAX_INSTANCES = 20_000
@@ -38,9 +39,11 @@ class Scope:
         self.ports = ports or {}
         self.stack = stack
         self.names: dict[str, Expression] = {}
-        self.functions = {name: Function(name, said.arguments, said.body, self) for name, said in contents.functions.items()}
-        self.elements = {part.name for part in contents.parts}
         self.calls = 0
+        self._take_functions()
+
+    def _take_functions(self) -> None:
+        self.functions = {name: Function(name, said.arguments, said.body, self) for name, said in self.contents.functions.items()}
 
     # what the expression parser asks
     def parameter(self, name: str) -> Expression | None:
@@ -82,11 +85,13 @@ class Scope:
         return Current(name)
 
     def auxiliary(self, kind: str, arguments: tuple[Expression, ...], place: Place) -> Expression:
-        """A derivative is the voltage of 1 H through which the argument flows, an integral that of 1 F that it charges."""
+        """A derivative is the voltage of 1 H through which the argument flows, an integral that of 1 F that it charges, a delay an all-pass."""
         if isinstance(arguments[0], Number) and kind == "ddt":
             return Number(0.0)
         number = len(self.deck.auxiliaries) + 1
         node = f"{self.prefix}#{kind}{number}"
+        if kind == "delay":
+            return delay(node, arguments[0], _number_or_expression(arguments[1]), self.deck, place)
         made = self.deck.auxiliaries
         made.append(BehaviouralCurrent(f"b{node}", (GROUND, node), arguments[0], place))
         if kind == "ddt":
@@ -175,7 +180,36 @@ class Scope:
 
     # building the tree of instances
     def define(self, given: dict[str, tuple[Span, "Scope"]], defaults: dict[str, Span]) -> None:
-        """Bring this scope's parameters into the deck: ``given`` on the X line, ``.param`` of the body, defaults of the header."""
+        """Bring this scope's parameters into the deck: ``given`` on the X line, ``.param`` of the body, defaults of the header; take the branches of ``.if``."""
+        self._bind(given, defaults)
+        if self.contents.choices:
+            self.contents = self.contents.copy()
+        while self.contents.choices:
+            choice = self.contents.choices.pop(0)
+            seen = len(self.contents.others)
+            taken = next((lines for condition, lines in choice.branches if condition is None or self._holds(condition)), [])
+            self.deck.sort(((line, False) for line in taken), choice.beside, self.contents, main=True, level=choice.level, library=choice.library)
+            for said in self.contents.others[seen:]:
+                if isinstance(said, Global):
+                    self.deck.globals.update(said.nodes)
+                elif isinstance(said, Options):
+                    self.deck.notes.lose("options inside .if are left out", said.line.place())
+            self._take_functions()
+            self._bind(given, defaults)
+
+    def _holds(self, condition: Span) -> bool:
+        """Whether a condition is true with the parameters as they stand."""
+        value = self.value(condition)
+        try:
+            held = self.deck.number(value) != 0.0
+        except CircuitError as error:
+            raise NetlistError(f"the condition of .if is no number: {error.what}", place=condition.place()) from None
+        if not isinstance(value, float):
+            self.deck.consulted |= names(value)
+            self.deck.notes.once("if", "the branch of .if is chosen as the deck is read; it does not follow a control", condition.place())
+        return held
+
+    def _bind(self, given: dict[str, tuple[Span, "Scope"]], defaults: dict[str, Span]) -> None:
         sources: dict[str, tuple[Span, Scope]] = {name: (span, self) for name, span in defaults.items()}
         sources |= {name: (span, self) for name, (span, _) in self.contents.parameters.items()}
         sources |= given

@@ -48,7 +48,7 @@ _FUNCTIONS |= {other: _FUNCTIONS[name] for other, name in (
 _FUNCTIONS["log"] = ("ln", 1)
 _FUNCTIONS["inv"] = ("not", 1)
 _SPECIAL = ("table", "tbl", "min", "max", "buf", "ddt", "idt", "sdt", "square", "cbrt", "db", "gauss", "agauss", "flat", "aunif", "unif",
-            "mc", "rand", "random", "white")
+            "mc", "rand", "random", "white", "delay", "absdelay")
 _CONSTANTS = {"pi": 3.141592653589793, "e": 2.718281828459045, "boltz": 1.380649e-23, "echarge": 1.602176634e-19,
               "k": 1.380649e-23, "q": 1.602176634e-19, "kelvin": -273.15, "true": 1.0, "false": 0.0}
 _NOMINAL = {"mc": 0, "agauss": 0, "aunif": 0, "gauss": 0, "unif": 0}
@@ -81,7 +81,7 @@ class Scope(Protocol):
         """I(element)."""
 
     def auxiliary(self, kind: str, arguments: tuple[Expression, ...], place: Place) -> Expression:
-        """``ddt`` or ``idt`` of an expression, made of elements beside the circuit."""
+        """``ddt``, ``idt`` or ``delay`` of an expression, made of elements beside the circuit."""
 
     def remark(self, text: str, place: Place) -> None:
         """Tell the user something."""
@@ -293,6 +293,9 @@ class _Parser:
         if name in ("ddt", "idt", "sdt"):
             self.count(name, arguments, place, 1, 1 if name == "ddt" else 3)
             return self.scope.auxiliary("ddt" if name == "ddt" else "idt", tuple(arguments), place)
+        if name in ("delay", "absdelay"):
+            self.count(name, arguments, place, 2, 3)
+            return self.scope.auxiliary("delay", tuple(arguments), place)
         if name in _ZERO or name in _NOMINAL:
             self.count(name, arguments, place, 0 if name in _ZERO else 1, 4)
             self.scope.remark(f"{name}() is random; its nominal value stands in", place)

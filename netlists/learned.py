@@ -12,9 +12,10 @@ from typing import Callable, Mapping, Protocol
 from circuits.elements import BehaviouralCurrent, BehaviouralVoltage
 from circuits.errors import ModelFileError, NetlistError
 from circuits.expressions import Expression
-from netlists.assembly import Assembly, Fields, expression
+from netlists.assembly import Assembly, Fields
 from netlists.lexer import Span
 from netlists.statements import split_model
+from netlists.trees import expression
 from netlists.words import plain, words
 
 

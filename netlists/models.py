@@ -9,7 +9,7 @@ from __future__ import annotations
 from difflib import get_close_matches
 
 from circuits.circuit import Card
-from circuits.devices.families import unknown_parameters, unknown_values
+from circuits.devices.families import SILENT, unknown_parameters, unknown_values
 from circuits.elements import CurrentControlledVoltage, Device
 from circuits.errors import NetlistError
 from circuits.expressions import Value
@@ -49,6 +49,8 @@ def device(assembly: Assembly, fields: Fields) -> None:
     made = Device(fields.name, nodes, found, values, fields.place)
     for name in unknown_parameters(found):
         assembly.notes.once(f"{found.name}.{name}", f"the model {found.name}: {name}= is not understood and left out", found.place or fields.place)
+    if any(name in SILENT - {"level", "ron"} for name in found.values):
+        assembly.notes.once("silent", "noise, ratings and levels in models (kf, af, level ...) change no voltage and are left out", found.place or fields.place)
     for name in unknown_values(made):
         assembly.notes.lose(f"{fields.part.written}: {name}= is not understood and left out", fields.place)
     assembly.add(made)
@@ -145,6 +147,7 @@ def build_card(model: Model, scope: Scope, level: int = 0) -> Card:
         kind = "pnp"
     for one in assigned:
         if one.name in _VENDOR and not (one.name == "ron" and kind in ("sw", "csw", "vswitch", "iswitch", "d")):
+            scope.deck.notes.once("model bookkeeping", "ratings and maker's names in models (mfg, type, Vceo ...) are left out", one.place_of.place())
             continue
         if one.name in BOOKKEEPING or one.name in ("file", "filename") or one.value.text.startswith("["):
             continue  # names of files and vectors belong to XSPICE's models, which need neither here

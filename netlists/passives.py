@@ -8,11 +8,13 @@ from __future__ import annotations
 from circuits.circuit import Card
 from circuits.elements import BehaviouralCurrent, BehaviouralVoltage, Capacitor, Coupling, Device, Inductor, Resistor, VoltageSource
 from circuits.expressions import Call, Current, Expression, Value, Voltage
-from netlists.assembly import Assembly, Fields, expression, is_constant, product, quotient
+from netlists.assembly import BOOKKEEPING, Assembly, Fields
 from netlists.expand import Scope
 from netlists.expression import parse
 from netlists.lexer import Span
-from netlists.words import assignments, plain, words
+from netlists.statements import split_model
+from netlists.trees import expression, is_constant, product, quotient
+from netlists.words import plain, words
 
 
 def _model_factor(fields: Fields, key: str) -> Value | None:
@@ -23,15 +25,16 @@ def _model_factor(fields: Fields, key: str) -> Value | None:
             continue
         del fields.words[index]
         model, scope = found
-        _, values = assignments(model.tail.part(0, len(model.tail.text)))
-        text = model.tail.text
-        if "(" in text:
-            inner = model.tail.part(text.find("(") + 1, text.rfind(")") if ")" in text else len(text))
-            _, values = assignments(inner)
+        kind, _, values, _ = split_model(model)
+        result: Value = 1.0
         for one in values:
             if one.name == key:
-                return scope.value(one.value)
-        return 1.0
+                result = scope.value(one.value)
+            elif one.name in ("tc1", "tc2") and one.name not in fields.values:
+                fields.values[one.name] = one
+            elif one.name not in BOOKKEEPING:
+                fields.scope.deck.notes.once(f"{model.name}.{one.name}", f"the model {model.name}: {one.name}= is not understood and left out", one.place_of.place())
+        return result
     return None
 
 
@@ -62,7 +65,15 @@ def _temperature(fields: Fields, value: Value) -> Value:
     one, two = fields.number("tc1"), fields.number("tc2")
     if one is not None or two is not None:
         coefficients = [one or 0.0, two or 0.0]
-    rise = fields.scope.deck.temperature - 27.0
+    own, more = fields.number("temp"), fields.number("dtemp")
+    if coefficients:
+        deck = fields.scope.deck
+        own = deck.temperature if own is None else own
+        if not all(isinstance(one, float) for one in (own, more or 0.0)):
+            fields.fail("has a temperature that is a parameter", "Give temp= as a number.")
+        rise = own + (more or 0.0) - 27.0
+    else:
+        rise = 0.0
     if not coefficients or rise == 0.0:
         return value
     factor: Value = 1.0
@@ -114,7 +125,8 @@ def inductor(assembly: Assembly, fields: Fields) -> None:
     inner, outer = _series(assembly, fields, nodes)
     if "hc" in fields.values and "bs" in fields.values:
         numbers = {key: value for key in ("hc", "bs", "br", "a", "lm", "lg", "n") if (value := fields.number(key)) is not None}
-        fields.take("ic")
+        if fields.take("ic") is not None:
+            assembly.notes.say(f"{fields.part.written}: ic= is left out; the operating point decides", fields.place)
         assembly.add(Device(fields.name, inner, Card(f"{fields.name}.core", "core", numbers, "netlist", fields.place), {}, fields.place))
         assembly.notes.say(f"{fields.part.written}: its core follows the middle of the loop that Hc, Bs and Br describe", fields.place)
         _parallel(assembly, fields, outer)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from circuits.elements import BehaviouralCurrent, BehaviouralVoltage, CurrentSource, VoltageSource
 from circuits.expressions import Call, Value
 from circuits.waveforms import Waveform
-from netlists.assembly import BOOKKEEPING, Assembly, Fields, expression, is_constant
+from netlists.assembly import BOOKKEEPING, Assembly, Fields
 from netlists.passives import parallel_extras, series_resistance
-from netlists.trees import linear_table
+from netlists.trees import expression, is_constant, linear_table
 from netlists.words import Word, plain, words
 
 _SHAPES = {"sin": "sin", "sine": "sin", "pulse": "pulse", "pwl": "pwl", "exp": "exp", "sffm": "sffm"}
@@ -113,6 +113,9 @@ def _check(fields: Fields, shape: str, numbers: list[Value], word: Word) -> None
             fields.fail("has times in its PWL that fall", "Sort its points by time.", word.span.place())
     elif len(numbers) > _MOST[shape]:
         if shape == "sin":
-            del numbers[_MOST[shape]:]  # LTspice's number of cycles
+            if len(numbers) > _MOST[shape] + 1:
+                fields.fail(f"has {len(numbers)} numbers in its SINE, which takes seven", place=word.span.place())
+            del numbers[_MOST[shape]:]
+            fields.scope.deck.notes.lose(f"{fields.part.written}: the number of cycles of its SINE is left out; the sine does not stop", word.span.place())
         else:
             fields.fail(f"has {len(numbers)} numbers in its {shape.upper()}, which takes {_MOST[shape]}", place=word.span.place())

@@ -13,7 +13,8 @@ from circuits.devices import catalogue
 from circuits.devices.families import FAMILIES
 from circuits.elements import Device, Resistor
 from circuits.expressions import Call, Value
-from netlists.assembly import Assembly, Fields, expression
+from netlists.assembly import Assembly, Fields
+from netlists.trees import expression
 
 # families of parts whose members differ too little to be heard in a pedal: one card stands for all that the catalogue lacks
 _OPAMP_NAMES = re.compile(r"(tl0[5-9]\d|lm(1458|2904|358|324|386|833|301|318|833|4562|837)|lf(347|351|353|356|411|412)|ne(5534|5532|4558)|sa5532|"
@@ -119,8 +120,9 @@ def stand_in(assembly: Assembly, fields: Fields) -> bool:
     if len(nodes) < least or found.kind in ("opamp", "opamp_ideal") and len(nodes) == 4:
         return False
     fields.words.clear()
-    for key in list(fields.values):
-        fields.values.pop(key)
+    if fields.values:
+        assembly.notes.lose(f"{fields.part.written}: {', '.join(fields.values)}= is left out, for the stand-in has numbers of its own", fields.place)
+        fields.values.clear()
     assembly.notes.lose(f"{fields.part.written}: the subcircuit {name} is not there; the built-in {found.kind} {found.name} stands in", fields.place)
     assembly.add(Device(fields.name, nodes, found, {}, fields.place))
     for k, node in enumerate(dict.fromkeys(node for node in given if node not in nodes and node != GROUND)):
@@ -183,4 +185,5 @@ def _potentiometer(assembly: Assembly, fields: Fields, nodes: tuple[str, ...]) -
     assembly.notes.lose(f"{fields.part.written}: its potentiometer is not there; two resistors of a linear one stand in", fields.place)
     assembly.add(Resistor(f"{fields.name}.r0", (first, wiper), upper, fields.place))
     assembly.add(Resistor(f"{fields.name}.r1", (wiper, second), Call("mul", (expression(total), where)), fields.place))
+    fields.finish(assembly.notes)
     return True

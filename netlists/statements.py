@@ -5,6 +5,7 @@ Values stay raw (`Span`), because what a word means depends on the subcircuit in
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Union
 
@@ -19,6 +20,9 @@ FOREIGN = frozenset((
     "runtime", "input_impedance", "text", "watch", "mc", "wc", "stimulus", "alias", "endalias", "csparam", "ends", "endl", "endc", "end", "eom",
     "control", "spef", "ferret", "opt", "autoconverge", "distribution", "stimlib", "version", "dout"))
 SHOWING = frozenset(("print", "plot", "probe", "save", "four", "fft", "meas", "measure", "net"))  # of them, those that name what is looked at
+
+
+CONDITIONAL = re.compile(r"\.(if|elseif|elif|else|endif)\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,12 +295,7 @@ def _hint(keyword: str, tail: Span, line: Line) -> Hint:
     return Hint(keyword, tail, line)
 
 
-def _conditional(keyword: str, tail: Span, line: Line):
-    raise NetlistError(f".{keyword} is not read", place=line.place(), mend="Keep one branch of the .if.")
-
-
 _READERS = {"model": _model, "param": _parameters, "params": _parameters, "parameter": _parameters, "func": _function,
             "function": _function, "include": _include, "inc": _include, "incl": _include, "lib": _include, "ic": _condition,
             "nodeset": _condition, "global": _global, "options": _options, "option": _options, "opt": _options, "temp": _options,
-            "step": _hint, "wave": _hint, "input": _hint, "output": _hint, "pot": _hint, "if": _conditional, "elseif": _conditional,
-            "else": _conditional, "elif": _conditional, "endif": _conditional}
+            "step": _hint, "wave": _hint, "input": _hint, "output": _hint, "pot": _hint}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from circuits.errors import CircuitError, NetlistError, Place
-from circuits.expressions import Call, Expression, Name, Number, evaluate, leaves
+from circuits.expressions import Call, Expression, Name, Number, Value, as_expression, evaluate, leaves
 
 MAX_DEPTH = 200     # of a finished tree, whose walkers are recursive
 MAX_SIZE = 50_000   # nodes of a finished tree, shared parts counted every time
@@ -101,3 +101,27 @@ class Builder:
             raise NetlistError(f"this expression is too large: {size} parts, {depth} deep", place=place,
                                mend=f"Up to {MAX_SIZE} parts and a depth of {MAX_DEPTH} are read.")
         return made
+
+
+def product(a: Value, b: Value) -> Value:
+    """a * b as a value."""
+    if isinstance(a, float) and isinstance(b, float):
+        return a * b
+    return Call("mul", (as_expression(a), as_expression(b)))
+
+
+def quotient(a: Value, b: Value) -> Value:
+    """a / b as a value."""
+    if isinstance(a, float) and isinstance(b, float) and b != 0.0:
+        return a / b
+    return Call("div", (as_expression(a), as_expression(b)))
+
+
+def is_constant(value: Value) -> bool:
+    """True if a value holds no voltage, current or time."""
+    return isinstance(value, (int, float)) or not leaves(value)
+
+
+def expression(value: Value) -> Expression:
+    """As a tree."""
+    return value if not isinstance(value, (int, float)) else Number(float(value))

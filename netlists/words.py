@@ -14,7 +14,8 @@ from netlists.lexer import Span
 # KiCad writes node names such as Net-(C1-Pad1); a name that ends in "-" may carry one pair of parentheses
 _KICAD = r"[A-Za-z_][^\s(){}=,'\"]*-\([^\s()]*(?:\([^\s()]*\)[^\s()]*)*\)[^\s(){}=,'\"]*"
 _WORD = re.compile(rf"\s*(?:(?P<word>{_KICAD}|[^\s(){{}}=,'\"]+)|(?P<sign>[(),=])|(?P<group>[{{'\"]))")
-_ASSIGNED = re.compile(r"(?P<name>[A-Za-z_][\w.$#@]*)\s*(?:\((?P<arguments>[\w\s,.]*)\)\s*)?=(?!=)")
+# a name begins behind a separator and is taken whole: trying every letter of a long word as a beginning would cost its length squared
+_ASSIGNED = re.compile(r"(?:(?<=[ \t,()}'\"])|\A)(?P<name>[A-Za-z_][\w.$#@]*+)\s*+(?:\((?P<arguments>[\w\s,.]*)\)\s*)?=(?!=)")
 _CLOSERS = {"{": "}", "'": "'", '"': '"'}
 
 
@@ -103,8 +104,7 @@ def assignments(span: Span) -> tuple[Span, list[Assignment]]:
     if "=" not in text:
         return span.strip(), []
     level = _depths(text)
-    hits = [match for match in _ASSIGNED.finditer(text)
-            if level[match.start()] == 0 and (match.start() == 0 or text[match.start() - 1] in " \t,()}'\"")]
+    hits = [match for match in _ASSIGNED.finditer(text) if level[match.start()] == 0]
     if not hits:
         return span.strip(), []
     found = []

@@ -109,7 +109,7 @@ def test_static_cell_follows_the_power_law():
 
 
 def test_switch_ends_and_middle():
-    law = part("sw", "abcd", ron=10.0, roff=1e5, vt=2.0, vh=0.5).laws[0]
+    law = part("sw", "abcd", ron=10.0, roff=1e5, vt=2.0, vh=-0.5).laws[0]
     for control, resistance in ((1.0, 1e5), (1.5, 1e5), (2.0, 1e3), (2.5, 10.0), (9.0, 10.0)):
         assert rows(law.law, (control, 1.0), law.constants)[0][0] == pytest.approx(1.0 / resistance, rel=1e-12)
     turned = part("vswitch", "abcd", ron=10.0, roff=1e5, von=1.0, voff=3.0).laws[0]
@@ -117,6 +117,23 @@ def test_switch_ends_and_middle():
     assert rows(turned.law, (3.5, 1.0), turned.constants)[0][0] == pytest.approx(1e-5)
     current = part("csw", "abcd", ron=1.0, roff=1e6, it=1e-3).laws[0]
     assert rows(current.law, (2e-3, 1.0), current.constants)[0][0] == pytest.approx(1.0)
+
+
+def test_a_switch_with_hysteresis_remembers():
+    """A slow triangle of the control voltage: it closes above VT + VH and opens below VT - VH, both within a sample of the crossing."""
+    card = Card("sx", "sw", {"ron": 10.0, "roff": 1e6, "vt": 1.0, "vh": 0.5})
+    circuit = Circuit((VoltageSource("vin", ("c", "0")), VoltageSource("v1", ("a", "0"), 1.0), Resistor("r1", ("a", "out"), 1e3), Device("s1", ("out", "0", "c", "0"), card)),
+                      input="vin", outputs=("out",))
+    control = 3.0 * np.abs(np.mod(np.arange(4800) / 1200.0, 2.0) - 1.0) - 0.5  # from 2.5 to -0.5 V, 2.5 mV a sample
+    processor = NodalProcessor(circuit, 48000.0)
+    closed = processor.process(control) < 0.5
+    assert processor.run.bad_samples == 0
+    changes = np.flatnonzero(np.diff(closed.astype(int))) + 1
+    assert len(changes) == 4
+    for k in changes:
+        assert control[k] == pytest.approx(1.5 if closed[k] else 0.5, abs=6e-3)
+    between = (control > 0.6) & (control < 1.4)
+    assert set(closed[between]) == {True, False}, "between the thresholds it is as it was"
 
 
 def test_full_wave_rectifier_takes_turns():

@@ -126,7 +126,7 @@ FEATURES = [
     ("V with DC and AC", "V1 x 0 DC 5 AC 2 90\nRx x 0 1k", {"v1.dc": 5, "v1.ac": 2, "v1.ac_phase": 90}, "small signal"),
     ("AC alone", "V1 x 0 AC\nRx x 0 1k", {"v1.ac": 1}, "means 1"),
     ("SIN without parentheses", "V1 x 0 SIN 0 1 1k\nRx x 0 1k", {"v1.waveform.shape": "sin", "v1.waveform.values": (0, 1, 1000)}, "both ways occur"),
-    ("SINE of LTspice", "V1 x 0 SINE(0 1 1k 0 0 90 5)\nRx x 0 1k", {"v1.waveform.values": (0, 1, 1000, 0, 0, 90)}, "its number of cycles is left out"),
+    ("SINE of LTspice", "V1 x 0 SINE(0 1 1k 0 0 90 5)\nRx x 0 1k", {"v1.waveform.values": (0, 1, 1000, 0, 0, 90), "note": "number of cycles of its SINE is left out"}, "said, not dropped in silence"),
     ("SINE that is never closed", "V1 x 0 SINE(0 1 1k Rser=50\nRx x 0 1k", {"v1.waveform.values": (0, 1, 1000), "v1#rser.value": 50}, "LTspice does not mind"),
     ("commas in SIN", "V1 x 0 SIN(0,1,1k)\nRx x 0 1k", {"v1.waveform.values": (0, 1, 1000)}, "commas are blanks"),
     ("SIN with parameters", ".param f=440\nV1 x 0 SIN(0 {f/440} {f})\nRx x 0 1k", {"v1.waveform.values": (0, 1, 440)}, "braces inside"),
@@ -235,7 +235,29 @@ FEATURES = [
     ("idle parameter", ".param a=1 b=2\nRx in 0 {a}", {"note": "parameters that nothing uses: b"}, "said"),
     ("idle control", ".param a=1\n*@ control a\nRx in 0 1k", {"note": "the control a changes nothing"}, "said"),
     ("lonely node", "Rx in x 1k", {"note": "nodes with one connection: neg, x"}, "said"),
-    ("unknown letter", "Rx in 0 1k\nT1 in 0 x 0 Z0=50 TD=1n\nRy x 0 1k", {"note": "T1 is left out"}, "said, and what it means"),
+    ("unknown letter", "Rx in 0 1k\nO1 in 0 x 0 LM\n.model LM LTRA(R=1)\nRy x 0 1k", {"note": "O1 is left out: it is a line with losses"}, "said, and what it means"),
+    ("T", "T1 in 0 x 0 Z0=50 TD=10n\nRx x 0 1k", {"v(x)": 2, "note": "its delay of 1e-08 s is an all-pass"}, "a cable: at rest a wire"),
+    ("T by frequency", "T1 in 0 x 0 Z0=50 F=10Meg\nRx x 0 1k", {"note": "its delay of 2.5e-08 s"}, "a quarter of a wave at F where NL is missing"),
+    (".if", ".param a=1\n.if (a>0.5)\nR1 in 0 1k\n.else\nR1 in 0 2k\n.endif", {"r1.value": 1000, "note": "branch of .if is chosen as the deck is read"}, "one branch, and it is said that no knob moves it"),
+    (".elseif", ".param a=2\n.if (a==1)\nR1 in 0 1k\n.elseif (a==2)\nR1 in 0 2k\n.endif", {"r1.value": 2000}, "the first that holds"),
+    (".if inside .if", ".if (1)\n.if (0)\nR1 in 0 1k\n.else\n.param r=3k\n.endif\nR1 in 0 {r}\n.endif", {"r1.value": 3000}, "parameters of a branch count"),
+    (".if without a branch that holds", ".if (0)\nR1 in 0 1k\n.endif\nR2 in 0 2k", {"r2.value": 2000}, "nothing comes of it"),
+    (".if inside a subcircuit", "X1 in 0 r p=2\nX2 in 0 r\n.subckt r a b p=0\n.if (p>1)\nR1 a b 5\n.else\nR1 a b 6\n.endif\n.ends", {"x1.r1.value": 5, "x2.r1.value": 6}, "each instance chooses by its own parameters"),
+    (".pot", ".pot Rvol 1 10k\nRvol in 0 2k", {"rvol.value": 2000, "controls": [("rvol", 1.0, 10e3, 2000.0)]}, "another dialect's knob becomes a control"),
+    (".pot with a value", ".pot Rvol 1 10k 5k\nRvol in 0 2k", {"rvol.value": 5000}, "its own value wins"),
+    (".options of a solver", "Rx in 0 1k\n.options method=gear reltol=1m", {"note": "skipped: .options that steer another program's solver"}, "said"),
+    (".options that change the circuit", "Rx in 0 1k\n.options scale=1u", {"note": ".options scale is left out: it would change all sizes of MOSFETs"}, "said, and what it means"),
+    (".temp of several", "Rx in 0 1k\n.temp 40 50", {"note": "read at the first temperature; 50 is left out"}, "one run, one temperature"),
+    ("subcircuit defined twice", "X1 in 0 r\n.subckt r a b\nR1 a b 5\n.ends\n.subckt r a b\nR1 a b 6\n.ends", {"x1.r1.value": 5, "note": "the subcircuit r is defined again; the first definition is used"}, "said"),
+    ("model defined twice", "D1 in x DX\nRx x 0 1k\n.model DX D(IS=1f N=2)\n.model DX D(IS=1f N=3)", {"d1.card.values.n": 2, "note": "the model dx is defined again"}, "said"),
+    ("other parameters of a resistor's model", "R1 in 0 1k RM\n.model RM RES(R=2 RSH=50)", {"r1.value": 2000, "note": "rsh= is not understood"}, "said"),
+    ("temperature coefficients of a model", ".temp 37\nR1 in 0 1k RM\n.model RM RES(TC1=1m)", {"r1.value": 1010}, "the model's count"),
+    ("temperature of a resistor", "R1 in 0 1k tc=1m temp=127", {"r1.value": 1100}, "its own"),
+    ("parameters of a part that is not there", "X1 p g 0 12AX7 mu=90\nVp p 0 250\nRg g 0 1Meg", {"note": "mu= is left out, for the stand-in has numbers of its own"}, "said"),
+    ("ic of a source", "E1 x 0 in 0 3 ic=1\nRx x 0 1k", {"note": "ic= is left out"}, "said"),
+    ("noise of a model", "D1 in x DX\nRx x 0 1k\n.model DX D(IS=1f KF=1f AF=1)", {"note": "noise, ratings and levels in models"}, "said once"),
+    ("delay", b("delay(V(in),10u)"), {"v(x)": 2}, "at rest the same"), ("absdelay", b("absdelay(V(in),{1u*10})"), {"v(x)": 2}, "its other name"),
+    ("idt", b("idt(0,5)+V(in)"), {"v(x)": 2}, "an integral begins at its operating point"),
     ("the first line", "Rx in 0 1k", {"rx.value": 1000}, "is never an element: the title is not there"),
     # special functions
     ("OTA", "A1 0 in 0 0 0 0 x 0 OTA G=1m Iout=1m\nRx x 0 1k", {"v(x)": math.tanh(2)}, "its current bends like a differential pair"),
@@ -246,7 +268,18 @@ FEATURES = [
     ("or", "A1 in neg 0 0 0 0 x 0 OR Vhigh=5\nRx x 0 1Meg", {"v(x)": 0}, "2 V is below half of 5 V"),
     ("xor", "A1 in neg 0 0 0 0 x 0 XOR\nRx x 0 1Meg", {"v(x)": 1 / (1 + 1e-6)}, "one of two"),
     ("schmitt", "A1 in 0 0 0 0 0 x 0 SCHMITT Vt=1 Vh=.5\nRx x 0 1Meg", {"v(x)": 1 / (1 + 1e-6)}, "above its threshold"),
-    ("other special functions", "A1 in 0 0 0 0 0 x 0 MODULATOR mark=1k\nRx x 0 1Meg", {"note": "A1 is left out: the special function MODULATOR is not read"}, "said"),
+    ("other special functions", "A1 in 0 0 0 0 0 x 0 PHASEDET\nRx x 0 1Meg", {"note": "A1 is left out: the special function PHASEDET is not read"}, "said"),
+    ("flip-flop that is set", "A1 in 0 0 0 0 y x 0 SRFLOP\nRx x 0 1Meg\nRy y 0 1Meg", {"v(x)": 1 / (1 + 1e-6), "v(y)": 0}, "its first pin sets"),
+    ("flip-flop that is cleared", "A1 in in 0 0 0 y x 0 SRFLOP Vhigh=3\nRx x 0 1Meg\nRy y 0 1Meg", {"v(x)": 0, "v(y)": 3 / (1 + 1e-6)}, "its second wins"),
+    ("D flip-flop with preset", "A1 0 0 0 in 0 y x 0 DFLOP\nRx x 0 1Meg\nRy y 0 1Meg", {"v(x)": 1 / (1 + 1e-6), "v(y)": 0}, "pin 4"),
+    ("sample and hold that follows", "A1 in 0 0 in 0 0 x 0 SAMPLEHOLD\nRx x 0 1Meg", {"v(x)": 2 / (1 + 1e-3)}, "pin 4 is high; 1k behind it"),
+    ("varistor", "R1 in x 1k\nV5 l 0 1\nA1 l 0 0 0 0 0 x 0 VARISTOR rclamp=10", {"v(x)": 1 + 10 / 1010}, "lets through what is above the voltage of its first pins"),
+    ("modulator", "A1 in 0 0 0 0 y x 0 MODULATOR mark=1k space=100\nRx x 0 1Meg\nRy y 0 1Meg", {"v(x)": 0, "v(y)": 1 / (1 + 1e-6)}, "sets out with the sine at 0 and the cosine at 1"),
+    ("schmitt that inverts", "A1 in 0 0 0 0 x 0 0 SCHMITT Vt=1 Vh=.5\nRx x 0 1Meg", {"v(x)": 0}, "pin 6"),
+    ("schmitt without hysteresis", "A1 neg 0 0 0 0 0 x 0 SCHMITT Vt=1\nRx x 0 1Meg", {"v(x)": 0}, "a comparator"),
+    ("S with hysteresis", "S1 in x in 0 SX\nRx x 0 1k\n.model SX SW(VT=1 VH=.5 RON=1k ROFF=1G)", {"v(x)": 1}, "above VT + VH"),
+    ("S with hysteresis, between", "S1 in x in 0 SX\nRx x 0 1k\n.model SX SW(VT=2 VH=.5 RON=1k ROFF=1T)", {"v(x)": 0}, "at rest it is open between its thresholds"),
+    ("S with a smooth transition", "S1 in x in 0 SX\nRx x 0 1k\n.model SX SW(VT=2 VH=-.5 RON=1 ROFF=1Meg)", {"v(x)": 1}, "LTspice's negative VH: the geometric mean of both resistances in the middle"),
     ("XSPICE potentiometer", "A1 in w 0 pm\n.model pm potentiometer(position=.3 r=1k)\nRw w 0 1T", {"v(w)": 1.4}, "measured in ngspice"),
     ("XSPICE logarithmic potentiometer", "A1 in w 0 pm\n.model pm potentiometer(position=.7 r=1k log=true log_multiplier=2)\nRw w 0 1T", {"v(w)": 2 * .9601893}, "measured in ngspice"),
     ("XSPICE gain", "A1 in x gm\n.model gm gain(gain=2 in_offset=.1 out_offset=.5)\nRx x 0 1k", {"v(x)": 4.7}, "gain (in + offset) + offset"),
@@ -308,6 +341,8 @@ DIALECT = [
 def found(circuit, rest, key: str):
     if key.startswith("v("):
         return rest.voltage(key[2:-1])
+    if key == "controls":
+        return [(one.name, one.minimum, one.maximum, one.position) for one in circuit.controls]
     if key in ("initial", "nodeset"):
         return dict(getattr(circuit, key))
     for cut in range(len(key), 0, -1):  # the longest element name that fits

@@ -80,7 +80,16 @@ MALFORMED = {
     "pwl": (deck("V2 out 0 PWL(0 0 1)"), r"V2 has 3 numbers in its PWL. Give pairs of time and value"),
     "nothing": ("", r"the netlist holds no element. The first line of a netlist is its title"),
     "only a title": ("R1 a b 1k", r"the netlist holds no element"),
-    "conditional": (deck(".if (1)", ".endif"), r"line 4, column 1: .if is not read. Keep one branch"),
+    "if without end": (deck(".if (1)", "R2 out 0 1k"), r"line 4, column 1: .if without .endif. Add .endif"),
+    "end without if": (deck("R2 out 0 1k", ".endif"), r"line 5, column 1: .endif without .if"),
+    "if of a voltage": (deck(".if (V(in)>1)", "R2 out 0 1k", ".endif"), r"line 4, column 5: the condition of .if is no number"),
+    "subcircuit inside if": (deck(".if (1)", "R2 out 0 1k", ".subckt a b", "R1 b 0 1", ".ends", ".endif"),
+                             r"line 4, column 1: a subcircuit or a .control block stands inside .if, where it is not read. Put the .if inside the .subckt"),
+    "pot of nothing": (deck(".pot Rvol 1 10k"), r"line 4, column 6: .pot needs a resistor and its range"),
+    "pot without a range": (deck(".pot R1 10k 1"), r"the lower first. Write .pot Rvol 1 100k"),
+    "long delay": (deck("T1 out 0 x 0 Z0=50 TD=30m", "R2 x 0 50"), r"line 4, column 1: a delay of 0.03 s is not read. Delays from 0 to about 89 us are"),
+    "delay of a voltage": (deck("B1 x 0 V=delay(V(in),V(out))", "R2 x 0 50"), r"line 4, column 10: the seconds of delay\(\) are no number"),
+    "line without delay": (deck("T1 out 0 x 0 Z0=50", "R2 x 0 50"), r"line 4, column 1: T1 needs Z0= and TD="),
     "KiCad schematic": ("(kicad_sch (version 20230121))", r"this is a KiCad schematic, not a SPICE netlist. In KiCad"),
     "KiCad netlist": ("(export (version D))", r"this is a KiCad board netlist"),
     "temperature": (deck(".temp -300"), r"the temperature is no number above -273.15 C"),
@@ -148,17 +157,20 @@ SEEDS = [
          ".tran 1m", ".control", "run", ".endc"),
     deck(".model DX D(IS=1n", "+ N=2)", "D1 out 0 DX", "Q1 out in 0 0 QX", ".model QX ako:QY", ".model QY NPN BF=100 mfg=me", "J1 out in 0 NJF", "S1 out 0 in 0 SW1",
          ".model SW1 SW(VT=1)", "W1 out 0 Vin W2", ".model W2 CSW(IT=1)", "M1 out in 0 0 NMOS W=1 L=1"),
-    deck("A1 0 in 0 0 0 0 out 0 OTA G=1m Iout=1m Vhigh=5", "A2 in 0 0 0 0 y x 0 SCHMITT Vt=1 Vh=.5", "R2 x 0 1k", "R3 y 0 1k", "E1 z 0 LAPLACE {V(in)} = {(1+s)/(2+s*1m+s**2*1u)}",
+    deck("A1 0 in 0 0 0 0 out 0 OTA G=1m Iout=1m Vhigh=5", "A2 in 0 0 0 0 y x 0 SCHMITT Vt=1 Vh=.5", "A9 in 0 out 0 0 y x 0 DFLOP", ".if (1)", "A8 in 0 0 0 0 y x 0 MODULATOR mark=1", ".else", ".endif", ".pot R2 1 10k", "R2 x 0 1k", "R3 y 0 1k", "E1 z 0 LAPLACE {V(in)} = {(1+s)/(2+s*1m+s**2*1u)}",
          "E2 z2 0 in 0 Laplace=1/(1+s)", "L1 in w Hc=16 Bs=.44 Br=.1 A=1e-4 Lm=.1 Lg=0 N=100", "L2 w 0 Hc=16 Bs=.44 Br=.1 A=1e-4 Lm=.1 Lg=0 N=20", "K1 L1 L2 1",
          "L3 in out Flux=1m*tanh(x)", "C1 in out Q=1u*x", "I1 in out TBL(0 0 4 4m)", "X1 in out x y z TL072", "X2 in out x 12AX7_a", "X3 in 0 x pot Rt=1k set=.5",
          "X4 x in out opamp Aol=1k", "A3 %vd([x y]) fs", ".model fs filesource(file=\"a\")", "D1 in out BZX55C4V7", "L4 q q2 1", "L5 in 0 1", "K2 L4 L5 .5", "R4 q q2 1")]
 TOKENS = ["{", "}", "(", ")", "=", ",", "'", '"', "+", "*", ";", "$", ".subckt a b", ".ends", ".lib", ".include x", ".param", "V(", "I(", "1e999", "1e-999", "nan", "0",
           "\n", "\n+", "POLY(2)", "TABLE", "VALUE=", "{1/0}", "*@ control", ".model", "x1", "K", "\\\\", "é", "\t", "**", "?", ":", "ddt(", "idt(", ".end", ".control",
-          "#", "1" * 400, "-", "%", "@", "~", "!", "µ", ".if", ".endl", ".step param", ".func f(x)"]
+          "#", ".if (1)", ".else", ".endif", ".pot R1 1 2", "delay(", "T1 out 0 x 0 Z0=50 TD=1n", "1" * 400, "-", "%", "@", "~", "!", "µ", ".if", ".endl", ".step param", ".func f(x)"]
 
 
 def mutated(text: str, rng: random.Random) -> str:
-    """Break a deck in up to six places: characters, tokens, lines."""
+    """Break a deck in up to six places: characters, tokens, lines; most decks lose some lines first, so that the others are reached."""
+    if rng.random() < 0.75:
+        head, *lines = text.split("\n")
+        text = "\n".join([head, *(line for line in lines if rng.random() < 0.6 or line.startswith("Vin"))])
     for _ in range(rng.randint(1, 6)):
         at = rng.randrange(len(text) + 1)
         choice = rng.randrange(7)
