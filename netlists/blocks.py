@@ -1,15 +1,19 @@
-"""Op-amps and tube rectifiers written out as sources, resistors and capacitors, for simulators that have none of their own.
+"""Op-amps, tube rectifiers, transconductance amplifiers, vactrols and cores written out as sources, resistors and capacitors.
 
-The equations are those of `circuits.devices.opamp` and `circuits.devices.rectifier`.
+For simulators that have none of their own; the equations are those of `circuits.devices`, where the papers are named.
 """
 
 from __future__ import annotations
 
 import math
 
-from circuits.circuit import GROUND, Element
+from circuits.circuit import GROUND, Card, Element
+from circuits.devices.core import MU0, paired
+from circuits.devices.ldr import BLEND, MEMORY, REFERENCE
+from circuits.devices.junction import thermal_voltage
 from circuits.devices.opamp import COMPENSATION, HOLD, KNEE
-from circuits.elements import BehaviouralCurrent, Capacitor, Device, Nullor, Resistor, VoltageControlledVoltage
+from circuits.elements import (BehaviouralCurrent, Capacitor, CurrentControlledVoltage, Device, IdealTransformer, Inductor, Nullor, Resistor,
+                               VoltageControlledCurrent, VoltageControlledVoltage, VoltageSource)
 from circuits.errors import CircuitError
 from circuits.expressions import Call, Expression, Number, Voltage, as_expression
 
@@ -63,4 +67,80 @@ def rectifier(device: Device, v: dict[str, float]) -> list[Element]:
             for k, plate in enumerate(device.nodes[:-1])]
 
 
-BLOCKS = {"opamp": opamp, "opamp_ideal": opamp_ideal, "rectifier": rectifier}
+def _junction(device: Device, v: dict[str, float], nodes: tuple[str, str], emission: float, sensed: str) -> list[Element]:
+    """A diode whose current, in amperes, is the voltage of the node ``sensed``."""
+    name = device.name
+    card = Card(f"{name}.junction", "d", {"is": v["is"], "n": emission, "eg": v["eg"], "tnom": v["tnom"], **({"xti": v["xti"]} if "xti" in v else {})})
+    values = {key: device.values[key] for key in ("temp", "dtemp") if key in device.values}
+    return [Device(f"{name}.d", (nodes[0], f"{name}.k"), card, values, device.place), VoltageSource(f"{name}.sense", (f"{name}.k", nodes[1]), place=device.place),
+            CurrentControlledVoltage(f"{name}.h", (sensed, GROUND), f"{name}.sense", 1.0, device.place)]
+
+
+def ota(device: Device, v: dict[str, float]) -> list[Element]:
+    """The bias pin's two junctions, and their current steered by tanh of the input voltage."""
+    name = device.name
+    plus, minus, out, bias, low = device.nodes
+    celsius = f"{name}.bias"
+    # two junctions in series: one of twice the emission coefficient, whose IS moves with EG and XTI as a single one's does
+    doubled = {**v, "eg": 2.0 * v["eg"], "xti": 2.0 * v["xti"]}
+    pair = 2.0 * thermal_voltage(_celsius(device))
+    steered = _f("mul", _f("mul", -v["gain"], Voltage(celsius)), _f("tanh", _f("div", _across(plus, minus), pair)))
+    return [*_junction(device, doubled, (bias, low), 2.0, celsius), BehaviouralCurrent(f"{name}.o", (out, GROUND), steered, device.place),
+            Resistor(f"{name}.rin", (plus, minus), v["rin"], device.place), Resistor(f"{name}.rout", (out, GROUND), v["rout"], device.place)]
+
+
+def _celsius(device: Device) -> float:
+    """The device's own temperature, else 27: the circuit's is not known here."""
+    return float(device.values.get("temp", 27.0)) + float(device.values.get("dtemp", 0.0))
+
+
+def ldr(device: Device, v: dict[str, float]) -> list[Element]:
+    """LED, light (at once, or in a memory with attack and decay), and the cell's power law."""
+    name = device.name
+    first, second, anode, cathode = device.nodes
+    made: list[Element] = []
+    if v["rs"] > 0.0:
+        made.append(Resistor(f"{name}.rs", (anode, f"{name}.a"), v["rs"], device.place))
+        anode = f"{name}.a"
+    lamp = f"{name}.lamp"
+    made += _junction(device, {**v, "xti": 3.0}, (anode, cathode), v["n"], lamp)
+    attack, decay = (v["attack"] or v["decay"]), (v["decay"] or v["attack"])
+    light: Expression = _f("div", Voltage(lamp), REFERENCE)
+    if attack > 0.0:
+        state = f"{name}.light"
+        x = _f("sub", light, Voltage(state))
+        rate = _f("add", 0.5 * MEMORY * (1.0 / attack + 1.0 / decay), _f("mul", 0.5 * MEMORY * (1.0 / attack - 1.0 / decay), _f("tanh", _f("div", x, BLEND))))
+        made += [BehaviouralCurrent(f"{name}.b", (GROUND, state), _f("mul", rate, x), device.place), Capacitor(f"{name}.c", (state, GROUND), MEMORY, place=device.place)]
+        light = Voltage(state)
+    bright = _f("add", 1.0 / v["rdark"], _f("mul", 1.0 / v["rref"], _f("pwr", _f("max", light, 1e-12), v["gamma"])))
+    made.append(BehaviouralCurrent(f"{name}.r", (first, second), _f("div", _f("mul", bright, _across(first, second)), _f("add", 1.0, _f("mul", v["rmin"], bright))), device.place))
+    return made
+
+
+def core(device: Device, v: dict[str, float]) -> list[Element]:
+    """Windings, a gyrator to the magnetic side, the field strength as the voltage of a node, and the flux whose derivative is the turn's voltage."""
+    name = device.name
+    (pair, *others), (n, *_) = paired(device, v)
+    made: list[Element] = []
+    if others:
+        made = [IdealTransformer(f"{name}.t{k}", (*ends, f"{name}.w", GROUND), turns, device.place) for k, (ends, turns) in enumerate(zip(*paired(device, v)), 1)]
+        pair, n = (f"{name}.w", GROUND), 1.0
+    force, field, rate = f"{name}.f", f"{name}.h", f"{name}.dt"
+    h = Voltage(field)
+    if "hc" in v:
+        k = v["hc"] * (v["bs"] / v["br"] - 1.0)
+        up, down = _f("add", h, v["hc"]), _f("sub", h, v["hc"])
+        b = _f("mul", 0.5 * v["bs"], _f("add", _f("div", up, _f("add", _f("abs", up), k)), _f("div", down, _f("add", _f("abs", down), k))))
+    else:
+        b = _f("mul", 2.0 / math.pi * v["bs"], _f("atan", _f("mul", 0.5 * math.pi * MU0 * (v["mur"] - 1.0) / v["bs"], h)))
+    b = _f("add", b, _f("mul", MU0, h))
+    path = _f("add", _f("mul", v["lm"], h), _f("mul", v["lg"] / MU0, b)) if v["lg"] > 0.0 else _f("mul", v["lm"], h)
+    # amperes of the magnetic side are webers a second; the field's node balances the ampere-turns
+    return [*made, VoltageControlledCurrent(f"{name}.i", (*pair, force, GROUND), 1.0 / n, device.place),
+            VoltageControlledCurrent(f"{name}.v", (GROUND, force, *pair), 1.0 / n, device.place),
+            BehaviouralCurrent(f"{name}.field", (field, GROUND), _f("mul", 1e-3, _f("sub", path, Voltage(force))), device.place),
+            BehaviouralCurrent(f"{name}.flux", (GROUND, rate), _f("mul", v["a"], b), device.place), Inductor(f"{name}.l", (rate, GROUND), 1.0, place=device.place),
+            VoltageControlledCurrent(f"{name}.rate", (force, GROUND, rate, GROUND), 1.0, device.place)]
+
+
+BLOCKS = {"opamp": opamp, "opamp_ideal": opamp_ideal, "rectifier": rectifier, "ota": ota, "ldr": ldr, "core": core, "core_arctan": core}

@@ -15,7 +15,7 @@ from dataclasses import replace
 from typing import Callable
 
 from circuits.circuit import Card, Element
-from circuits.devices.families import family_of
+from circuits.devices.families import ALIASES, family_of
 from circuits.elements import BehaviouralCurrent, Capacitor, Device, Resistor
 from circuits.expressions import Call, Expression, Number, Voltage, as_expression, transform
 from netlists.blocks import BLOCKS
@@ -89,7 +89,9 @@ def written_out(device: Device) -> list[Element] | None:
     block = BLOCKS.get(device.card.kind)
     if block is not None:
         declared = family_of(device).parameters
-        numbers = {parameter.name: float(device.card.values.get(parameter.name, parameter.default)) for parameter in declared}
+        other = ALIASES.get(device.card.kind, {})
+        given = {other.get(name) or name: value for name, value in device.card.values.items()}
+        numbers = {parameter.name: float(given.get(parameter.name, parameter.default)) for parameter in declared}
         return [_settled(element) for element in block(device, numbers | {"m": float(device.values.get("m", 1.0))})]
     kind = _WRITTEN.get(device.card.kind)
     if kind is None:

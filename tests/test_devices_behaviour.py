@@ -124,7 +124,7 @@ def test_a_switch_with_hysteresis_remembers():
     card = Card("sx", "sw", {"ron": 10.0, "roff": 1e6, "vt": 1.0, "vh": 0.5})
     circuit = Circuit((VoltageSource("vin", ("c", "0")), VoltageSource("v1", ("a", "0"), 1.0), Resistor("r1", ("a", "out"), 1e3), Device("s1", ("out", "0", "c", "0"), card)),
                       input="vin", outputs=("out",))
-    control = 3.0 * np.abs(np.mod(np.arange(4800) / 1200.0, 2.0) - 1.0) - 0.5  # from 2.5 to -0.5 V, 2.5 mV a sample
+    control = 3.0 * np.abs(np.mod(np.arange(4800) / 1200.0 + 1.0, 2.0) - 1.0) - 0.5  # from -0.5 to 2.5 V and back, 2.5 mV a sample
     processor = NodalProcessor(circuit, 48000.0)
     closed = processor.process(control) < 0.5
     assert processor.run.bad_samples == 0
