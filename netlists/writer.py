@@ -181,7 +181,7 @@ class _Deck:
         name = self.element(element.name, self.letter(element))
         nodes = [self.node(node) for node in element.nodes]
         if isinstance(element, Resistor):
-            self.line(name, *nodes, "0" if element.value == 0.0 else self.value(element.value))
+            self.line(name, *nodes, *(("dc", "0") if element.value == 0.0 else (self.value(element.value),)))
         elif isinstance(element, (Capacitor, Inductor)):
             initial = () if element.initial is None else (f"ic={self.value(element.initial)}",)
             self.line(name, *nodes, self.value(element.value), *initial)

@@ -49,7 +49,9 @@ def test_lib_with_and_without_section(tmp_path):
     for section, ohms in (("typical", 1000.0), ("WORST", 9000.0)):
         circuit = read(written(tmp_path, a_cir=HEAD + f".lib b.lib {section}\nR2 out 0 {{r}}\n", b_lib=library))
         assert circuit.bound().element("r2").value == ohms and "rx" not in {element.name for element in circuit.elements}
-    assert read(written(tmp_path, a_cir=HEAD + ".lib b.lib\n", b_lib=library)).element("rx").value == 5.0
+    assert read(written(tmp_path, a_cir=HEAD + ".include b.lib\n", b_lib=library)).element("rx").value == 5.0
+    circuit = read(written(tmp_path, a_cir=HEAD + ".lib b.lib\n", b_lib=library))  # LTspice's .lib takes definitions alone
+    assert "rx" not in {element.name for element in circuit.elements} and any("skipped: what stands outside the subcircuits of b.lib" in note for note in circuit.notes)
     with pytest.raises(NetlistError, match="line 4, column 1: b.lib has no section 'best'. Sections: typical, worst"):
         read(written(tmp_path, a_cir=HEAD + ".lib b.lib best\n", b_lib=library))
 
