@@ -1,4 +1,4 @@
-"""A network with a tone stack inside, playing: LSTM, the stack as a filter whose coefficients follow the knobs, GRU with skip.
+"""A network with a tone stack inside, playing: LSTM, the stack as a filter whose coefficients follow the knobs, LSTM with skip.
 
 References
 ----------
