@@ -125,7 +125,7 @@ class Architecture:
 
     @property
     def halves(self) -> tuple["Architecture", "Architecture"]:
-        """graybox: the LSTM before the tone stack and the one with skip behind it (the paper has a GRU; torch plays LSTMs ten times faster on a CPU)."""
+        """graybox: the LSTM before the tone stack and the one with skip behind it (the paper has a GRU; torch trains LSTMs several times faster on a CPU)."""
         return Architecture("lstm", self.widths[:1]), Architecture("lstm", self.widths[1:], skip=True)
 
     @property
