@@ -109,11 +109,13 @@ def pair(dry: str | Path | Audio, target: str | Path | Audio | Circuit | Process
     try:
         found = align(x, y, rate)
     except SignalError:
-        share = coherent_share(x, y, rate) if length >= SHORTEST else 0.0
-        if share > 0.1:  # strangers reach 0.06: these two are kin, but perhaps the wrong way round
-            check_order(x, y, share)
+        if length >= SHORTEST and coherent_share(x, y, rate) > 0.1:  # strangers reach 0.06: these are kin, but perhaps the wrong way round
+            check_order(x, y, rate)
         raise
-    check_order(x, y, found.coherence, latency=found.latency)
+    if length >= SHORTEST:
+        check_order(x, y, rate)
+    if found.latency <= -1.0:
+        notes.append(f"the target comes {-found.latency:.1f} samples before the input, which no device does: is something swapped or cut?")
     shift = removable(x, y, found.latency)
     if shift:
         x, y = x[:length - abs(shift)], advance(y, shift)[:length - abs(shift)]

@@ -83,7 +83,7 @@ def coherent_share(x, y, sample_rate: float) -> float:
 def _check_related(x, y, sample_rate, what) -> None:
     share = coherent_share(x, y, sample_rate)
     if share >= LEAST_COHERENT:
-        check_order(x, y, share, what=what)
+        check_order(x, y, sample_rate, what=what)
     far, lag = _better_lag(x, y)
     if far > 2.0:
         raise FitError(f"{what}: the target fits the input {far:.1f} times better when it is shifted by {lag} samples "
@@ -94,20 +94,17 @@ def _check_related(x, y, sample_rate, what) -> None:
                        mend="Check that both files are from the same take and not swapped.")
 
 
-def check_order(x, y, share: float, *, latency: float = 0.0, what: str = "recording") -> None:
+def check_order(x, y, sample_rate: float, *, what: str = "recording") -> None:
     """Refuse a pair whose files look swapped.
 
-    A device that limits makes peaks flatter and answers after its input. A target that is far peakier than its input (crest factor
-    and kurtosis), in a pair that no linear filter explains, is the input of such a device; less of it is enough where the target
-    also comes before the input.
+    A device answers after its input, and one that limits makes peaks flatter. A target that comes before its input and is far
+    peakier (crest factor and kurtosis) is the input of such a device. Peaks alone prove nothing: a bright amplifier makes them too.
 
     Parameters
     ----------
     x, y : ndarray, shape (n_samples,)
-    share : float
-        Share of the target's power that is linear in the input.
-    latency : float
-        Samples by which the target is late, as it came.
+    sample_rate : float
+        Hz.
 
     Raises
     ------
@@ -119,23 +116,29 @@ def check_order(x, y, share: float, *, latency: float = 0.0, what: str = "record
         power = float(np.mean(s**2))
         crest.append(float(np.abs(s).max() / np.sqrt(power)))
         tails.append(float(np.mean(s**4) / power**2))
-    early = latency <= -0.5
-    if crest[1] > (1.2 if early else 1.5) * crest[0] and tails[1] > (1.5 if early else 2.0) * tails[0] and share < 0.95:
-        raise FitError(f"{what}: the target is peakier than the input (crest factor {crest[1]:.1f} against {crest[0]:.1f}, kurtosis "
-                       f"{tails[1]:.1f} against {tails[0]:.1f})" + (f" and comes {-latency:.1f} samples before it" if early else "")
-                       + ": the files look swapped", mend="Give the dry recording first.")
+    if not (crest[1] > 1.2 * crest[0] and tails[1] > 1.5 * tails[0]):
+        return
+    r, lags = _whitened(x, y)
+    early = -int(lags[np.argmax(r)])
+    if early >= 1:
+        raise FitError(f"{what}: the target comes {early} samples ({1e3 * early / sample_rate:.2f} ms) before the input and is peakier "
+                       f"(crest factor {crest[1]:.1f} against {crest[0]:.1f}, kurtosis {tails[1]:.1f} against {tails[0]:.1f}): the files "
+                       f"look swapped", mend="Give the dry recording first.")
 
 
-def _better_lag(x, y) -> tuple[float, int]:
-    """How much larger the whitened cross-correlation is outside the window than inside, and at which lag."""
+def _whitened(x, y) -> tuple[np.ndarray, np.ndarray]:
+    """Magnitude of the whitened cross-correlation, and the lag of each of its samples."""
     n = 2 ** int(np.ceil(np.log2(2 * len(x))))
     cross = np.conj(np.fft.rfft(x, n)) * np.fft.rfft(y, n)
     magnitude = np.abs(cross)
     cross = cross / np.maximum(magnitude, 1e-3 * magnitude.max())
-    r = np.abs(np.fft.irfft(cross, n))
-    inside = np.concatenate([r[:WINDOW + 1], r[-WINDOW:]]).max()
-    outside = r.copy()
-    outside[:WINDOW + 1] = 0.0
-    outside[-WINDOW:] = 0.0
-    at = int(np.argmax(outside))
-    return float(outside[at] / inside), at if at < n // 2 else at - n
+    lags = np.arange(n)
+    return np.abs(np.fft.irfft(cross, n)), np.where(lags < n // 2, lags, lags - n)
+
+
+def _better_lag(x, y) -> tuple[float, int]:
+    """How much larger the whitened cross-correlation is outside the window than inside, and at which lag."""
+    r, lags = _whitened(x, y)
+    near = np.abs(lags) <= WINDOW
+    at = int(np.argmax(np.where(near, 0.0, r)))
+    return float(r[at] / r[near].max()), int(lags[at])
