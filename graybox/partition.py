@@ -54,7 +54,7 @@ def widened(block: Block, x, cells: int) -> Block:
 
 
 def wiener_hammerstein_starts(x, y, sample_rate: float, rng: np.random.Generator, *, zeros: int, poles: int,
-                              front_sections: int, back_sections: int, keep: int = 24) -> list[tuple[float, Block]]:
+                              front_sections: int, back_sections: int, keep: int = 16) -> list[tuple[float, Block]]:
     """Blocks filter, spline, filter from the best divisions, each after eight steps on 10,000 samples; best first.
 
     Returns
@@ -88,7 +88,7 @@ def wiener_hammerstein_starts(x, y, sample_rate: float, rng: np.random.Generator
 
 
 def fit_partitioned(train: Recording, hold: Recording, sample_rate: float, rng: np.random.Generator, *,
-                    orders=((6, 2, 2), (8, 2, 3), (8, 3, 2)), finalists: int = 8, say: Callable[[str], None] = lambda text: None,
+                    orders=((6, 2, 2), (8, 2, 3), (8, 3, 2)), finalists: int = 6, say: Callable[[str], None] = lambda text: None,
                     on_step=None, seconds: float = np.inf) -> tuple[Descent, list[tuple[str, int, float]]]:
     """Fit filter, spline, filter by division of poles and zeros.
 
