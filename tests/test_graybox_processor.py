@@ -145,7 +145,7 @@ def test_a_file_holds_every_kind_and_comes_back_equal(tmp_path):
     assert back == block and dict(back.notes) == dict(block.notes)
     x = noise(10)
     assert np.array_equal(BlockProcessor(back).process(x), BlockProcessor(block).process(x))
-    stored = {s.kind for s in STAGES.values()} | {c.kind for c in CURVES.values()} | {"tone-stack"}
+    stored = {s.kind for s in STAGES.values()} | {c.kind for c in CURVES.values()} | {"tone-stack", "circuit"}  # the last one: tests/test_graybox_network.py
     assert stored == set(KINDS)
     text = (tmp_path / "block.json").read_text()
     assert '"k1": [-0.8, -0.3]' in text

@@ -17,7 +17,8 @@ from scipy.linalg import cholesky, solve_triangular, toeplitz
 
 _REACH = 256  # taps looked at on either side of the latency
 _QUIET = 128  # the earliest of them, where nothing can have arrived: what they explain is chance, the yardstick
-_OVER = 3.0  # times the largest chance that counts as an arrival
+_OVER = 4.0  # times the largest chance that counts as an arrival
+_FAINT = 1e-6  # of the largest share: less is rounding
 _LEAST = 4  # samples left in before the arrival at least
 _RIDGE = 1e-8  # of the input's power, so that bands that the input lacks stay quiet
 
@@ -68,7 +69,7 @@ def removable(dry: np.ndarray, wet: np.ndarray, latency: float) -> int:
     if len(dry) < 8 * _REACH:
         return 0 if 0 <= peak <= 2 * _LEAST else peak - _LEAST
     share = explained(dry, wet, peak - _REACH, 2 * _REACH)
-    arrived = np.flatnonzero(share[_QUIET:] > _OVER * share[:_QUIET].max())
+    arrived = np.flatnonzero(share[_QUIET:] > max(_OVER * share[:_QUIET].max(), _FAINT * share.max()))
     begin = peak if len(arrived) == 0 else min(peak - _REACH + _QUIET + int(arrived[0]), peak)
     keep = max(_LEAST, peak - begin)
     if peak >= 0:
