@@ -13,6 +13,7 @@ from typing import Mapping
 
 import numpy as np
 
+from ampwright.fitting import STRUCTURES
 from ampwright.models import load, locate
 from ampwright.pairs import Pair, pair
 from ampwright.simulation import Progress
@@ -23,7 +24,6 @@ from graybox.blocks import Block, BlockProcessor
 from graybox.checks import SHORTEST
 from graybox.fit import fit as fit_block
 from graybox.store import save as save_block
-from graybox.structures import LADDER
 from validation.audio import Audio, check_writable
 from validation.captures.architectures import Architecture, architecture
 from validation.captures.conditioning import conditioning_shapes
@@ -37,7 +37,6 @@ from validation.signals import PHRASES, shipped_phrase
 
 HELD_OUT_TAKES = 12  # positions of a dataset that are scored in each epoch; the test takes all
 SUFFIXES = (".nam", ".json", ".aidax")
-BLOCKS = ("auto", *LADDER)  # what is fitted instead of trained
 ALL = "phrases"  # as the dry recording: all shipped phrases, one after another
 GUARD = 0.1  # s between training and what is held out, or a fortieth of a short recording
 
@@ -94,7 +93,7 @@ def train(dry: str | Path | Audio | Pair, target: str | Path | Audio | Circuit |
     output : str or Path, optional
         ``.nam``, ``.json`` (ours, with knobs), ``.rtneural.json`` or ``.aidax``.
     net : str
-        A preset of `validation.captures.architectures`; or a structure of `BLOCKS`: then a block is fitted, within ``cpu`` or ``seconds``.
+        A preset of `validation.captures.architectures`; or a structure of `ampwright.fitting.STRUCTURES`: then a block is fitted, within ``cpu`` or ``seconds``.
     conditioning : str, optional
         How knobs reach the network; concat for datasets with controls.
     bake : mapping, optional
@@ -128,7 +127,7 @@ def train(dry: str | Path | Audio | Pair, target: str | Path | Audio | Circuit |
     if dry == ALL and not Path(ALL).exists():
         heard = [shipped_phrase(name) for name in PHRASES]
         dry = Audio(np.concatenate([one.samples for one in heard]), heard[0].sample_rate)
-    if net in BLOCKS:
+    if net in STRUCTURES:
         return _fit(dry, target, output, net, seed, {"engine": engine, "oversample": oversample, "controls": controls, "settings": settings, "channel": channel},
                     min(training.get("cpu") or math.inf, training.get("seconds") or math.inf), checkpoint, tell)
     arch = replace(architecture(net), linear=linear)
