@@ -202,9 +202,7 @@ def test_import_is_light():
     ("X1 in out loop\n.subckt loop a b\nX2 a b loop\n.ends\n", "bad.cir, line|loop"),
     ("R1 in out {nowhere}\n", "bad.cir, line 4|nowhere"),
     (".param z=0\nR1 in out {1/z}\n", "bad.cir, line|zero"),
-    ("R1 in out 1k\nR2 out 0 1k\nR3 x y 1k\nC3 x y 1n\n", "x"),
     ("R1 in out 1k\nV2 in 0 DC 1\n", "v2|loop"),
-    ("R1 in out 1k\n.include ../../secret.lib\n", "bad.cir, line 5|folder|--include-path"),
     ("R1 in out {__import__('os').system('touch owned')}\n", "bad.cir, line 4, column"),
     ("R1 in\n", "bad.cir, line 4|r1"),
     ("R1 in out 1k\nR1 out 0 1k\n", "bad.cir, line 5|r1"),
@@ -213,6 +211,17 @@ def test_bad_netlists(desk, capsys, deck, words):
     Path("bad.cir").write_text("bad\n*@ output out\nVIN in 0 AC 1\n" + deck)
     err = refused(capsys, "", "simulate", "bad.cir", "in.wav", "-o", "out.wav")
     assert all(word in err.lower() for word in words.lower().split("|")), err
+
+
+@pytest.mark.parametrize("deck, words", [
+    ("R1 in out 1k\nR2 out 0 1k\nR3 x y 1k\nC3 x y 1n\n", "nodes x, y have no connection to ground"),
+    ("R1 in out 1k\n.include ../../secret.lib\n", "secret.lib|folder"),
+])
+def test_what_is_mended_is_told(desk, capsys, deck, words):
+    """An island gets its ground, an include outside the folder is not opened; both are said."""
+    Path("odd.cir").write_text("odd\n*@ output out\nVIN in 0 AC 1\n" + deck)
+    code, _, err = command(capsys, "simulate", "odd.cir", "in.wav", "-o", "out.wav")
+    assert code == 0 and all(word in err for word in words.split("|")), err
 
 
 def test_no_input_lists_the_candidates(desk, capsys):
