@@ -26,7 +26,7 @@ LEAST_WIDTH = 0.01  # V
 MEMORY = 1e-5       # s in which a switch with hysteresis makes up its mind: half a sample at 48 kHz, so that the trapezoidal rule does not ring
 HOLD = 1e-6         # F, of the capacitor that holds its state
 LEAK = 1e15         # ohms beside it, so that it has a rest
-SHARP = 40.0        # half the hysteresis over the width of a threshold: in the middle nothing moves the state for ages
+SHARP = 100.0        # half the hysteresis over the width of a threshold: in the middle nothing moves the state for ages
 
 
 class SwitchConstants(NamedTuple):
