@@ -1,0 +1,146 @@
+"""What the writer writes, ngspice runs with our result: every schematic that ships, the decks of features, and parts that only we have."""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.signal import resample_poly
+
+from circuits.nodal.equations import assemble
+from circuits.nodal.operating import operating_point
+from circuits.nodal.processor import NodalProcessor
+from netlists import library
+from netlists.reader import read, read_text
+from netlists.writer import write
+from test_netlists_features import FEATURES, HEAD
+
+NGSPICE = shutil.which("ngspice")
+pytestmark = pytest.mark.skipif(NGSPICE is None, reason="ngspice is not installed")
+
+
+def columns(deck: str, command: str, vectors: list[str], folder: Path) -> np.ndarray:
+    """Vectors after a command, shape (len(vectors), n)."""
+    body = deck.rstrip().removesuffix(".end").rstrip() + "\n"
+    control = f".control\nset wr_singlescale\nset numdgt=15\n{command}\nwrdata result.txt {' '.join(vectors)}\n.endc\n.end\n"
+    (folder / "deck.cir").write_text(body + control)
+    done = subprocess.run([NGSPICE, "-b", "deck.cir"], cwd=folder, capture_output=True, text=True, timeout=60)
+    assert (folder / "result.txt").exists(), done.stdout[-1500:] + done.stderr[-1500:] + deck
+    return np.loadtxt(folder / "result.txt", ndmin=2).T[1:]
+
+
+def several(decks: dict[str, str], folder: Path) -> dict[str, dict[str, float]]:
+    """Operating points of many decks by one ngspice: name to the voltages of its nodes."""
+    script = [".control", "set numdgt=12"]
+    for number, (name, deck) in enumerate(decks.items()):
+        (folder / f"d{number}.cir").write_text(deck)
+        script += [f"source d{number}.cir", "option reltol=1e-6 abstol=1e-15 vntol=1e-9", "op", f"echo @@@ {number}", "print all", "remcirc", "destroy all"]
+    (folder / "all.cir").write_text("\n".join(["all of them", *script, ".endc", ".end", ""]))
+    done = subprocess.run([NGSPICE, "-b", "all.cir"], cwd=folder, capture_output=True, text=True, timeout=120)
+    found = {}
+    for part in done.stdout.split("@@@ ")[1:]:
+        number, _, rest = part.partition("\n")
+        found[list(decks)[int(number)]] = {name: float(value) for name, value in re.findall(r"(?m)^(\S+) = (\S+)\s*$", rest)}
+    return found
+
+
+def nodes_of(text: str) -> dict[str, float]:
+    """Our operating point of a deck that was written, by its own names."""
+    rest = operating_point(assemble(read_text(text).bound()))
+    return {node: rest.voltage(node) for node in read_text(text).nodes}
+
+
+def compared(decks: dict[str, str], folder: Path, allowed: dict[str, str]) -> int:
+    """Compare operating points of all decks; how many were."""
+    found, wrong, count = several(decks, folder), [], 0
+    for name, deck in decks.items():
+        if name in allowed:
+            continue
+        theirs = found.get(name, {})
+        ours = nodes_of(deck)
+        shared = [node for node in ours if node in theirs]
+        if not shared:
+            wrong.append((name, "nothing in common"))
+            continue
+        count += 1
+        for node in shared:
+            if abs(theirs[node] - ours[node]) > 5e-5 * abs(ours[node]) + 5e-6:
+                wrong.append((name, node, ours[node], theirs[node]))
+    assert not wrong, wrong[:12]
+    return count
+
+
+def test_every_schematic_that_ships_rests_where_ngspice_has_it(tmp_path):
+    decks = {name: write(read(library.find(name))) for name in library.names()}
+    assert compared(decks, tmp_path, {}) == len(decks) >= 50
+
+
+# features whose written deck ngspice can't be asked about, and why
+SPARED: dict[str, str] = {}
+
+
+def test_decks_of_features_rest_where_ngspice_has_them(tmp_path):
+    decks = {}
+    for name, deck, *_ in FEATURES:
+        circuit = read_text(HEAD + deck + "\n")
+        text = write(circuit)
+        again = write(read_text(text))  # formulas of numbers have become numbers
+        assert write(read_text(again)) == again, f"{name}: writing is a fixed point"
+        decks[name] = text
+    assert compared(decks, tmp_path, SPARED) >= 200
+
+
+def heard(deck: str, drive: float, folder: Path, factor: int = 16, frequency: float = 200.0, seconds: float = 0.02) -> tuple[np.ndarray, np.ndarray]:
+    """Output of a deck under a sine by us (``factor`` times 48 kHz) and by ngspice, at 48 kHz."""
+    rate = 48000.0 * factor
+    t = np.arange(int(seconds * rate)) / rate
+    circuit = read_text(deck)
+    engine = NodalProcessor(circuit, rate)
+    ours = engine.process(drive * np.sin(2.0 * np.pi * frequency * t))
+    assert engine.run.bad_samples == 0
+    written = re.sub(r"(?m)^(vin \S+ \S+) .*$", rf"\1 dc 0 sin(0 {drive} {frequency})", write(circuit))
+    table = columns(written, f"option reltol=1e-5 vntol=1e-8 abstol=1e-13\ntran 1u {seconds} 0 1u\nlinearize", [f"v({circuit.outputs[0]})"], folder)
+    theirs = np.interp(t, np.arange(table.shape[1]) * 1e-6, table[0])
+    return ours[::factor], theirs[::factor]
+
+
+PARTS = {
+    "ota": "Vin in 0 AC 1\nVm m 0 -9\nVp p 0 9\nRb p b 20k\nX1 in 0 out b m LM13700\nRl out 0 10k\n",
+    "vactrol": "Vin in 0 AC 1\nRd in a 1k\nXv x out a 0 ldr\nV5 x 0 5\nRl out 0 10k\n",
+    "core": "Vin in 0 AC 1\nR1 in out 10\nL1 out 0 Hc=16 Bs=.44 Br=.1 A=1e-4 Lm=.1 Lg=0 N=100\n",
+    "core with a gap": "Vin in 0 AC 1\nR1 in a 10\nL1 a 0 Hc=16 Bs=.44 Br=.1 A=1e-4 Lm=.1 Lg=1e-4 N=100\nL2 out 0 Hc=16 Bs=.44 Br=.1 A=1e-4 Lm=.1 Lg=1e-4 N=50\nK1 L1 L2 1\nRl out 0 100\n",
+    "line": "Vin in 0 AC 1\nR1 in a 100\nT1 a 0 out 0 Z0=50 TD=20u\nRl out 0 1k\n",
+    "switch": "Vin in 0 AC 1\nR1 in out 1k\nS1 out 0 in 0 sx\n.model sx sw(vt=0.2 vh=0.3 ron=100 roff=1Meg)\n",
+}
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_parts_that_only_we_have_sound_the_same_in_ngspice(name, tmp_path):
+    ours, theirs = heard("t\n" + PARTS[name] + "*@ output out\n", 1.0, tmp_path)
+    late = slice(96, None)
+    assert np.ptp(theirs[late]) > 1e-3
+    error = float(np.sum((ours[late] - theirs[late])**2) / np.sum(theirs[late]**2))
+    print(name, error)
+    assert error < (2e-3 if name == "switch" else 1e-6)  # a jump lies between two samples: half a sample in 240, twice a period
+
+
+def test_a_line_is_ngspices_line(tmp_path):
+    deck = "t\n" + PARTS["line"] + "*@ output out\n"
+    ours, _ = heard(deck, 1.0, tmp_path)
+    (tmp_path / "result.txt").unlink()
+    plain = deck.replace("Vin in 0 AC 1", "Vin in 0 dc 0 sin(0 1 200)")
+    theirs = columns(plain, "option reltol=1e-5\ntran 1u 0.02 0 1u\nlinearize", ["v(out)"], tmp_path)
+    theirs = np.interp(np.arange(len(ours)) / 48000.0, np.arange(theirs.shape[1]) * 1e-6, theirs[0])
+    assert np.max(np.abs(ours - theirs)[96:]) < 1e-4
+
+
+def test_a_switch_with_hysteresis_is_ngspices(tmp_path):
+    deck = "t\n" + PARTS["switch"] + "*@ output out\n"
+    ours, _ = heard(deck, 1.0, tmp_path)
+    (tmp_path / "result.txt").unlink()
+    theirs = columns(deck.replace("Vin in 0 AC 1", "Vin in 0 dc 0 sin(0 1 200)"), "tran 1u 0.02 0 1u\nlinearize", ["v(out)"], tmp_path)
+    theirs = np.interp(np.arange(len(ours)) / 48000.0, np.arange(theirs.shape[1]) * 1e-6, theirs[0])
+    different = np.abs(ours - theirs) > 0.01
+    assert np.count_nonzero(different) <= 16, np.flatnonzero(different)  # four closings and four openings, 10 us of memory each: two samples
