@@ -16,11 +16,13 @@ from circuits.elements import (BehaviouralCurrent, BehaviouralVoltage, Capacitor
                                VoltageControlledVoltage, VoltageSource)
 from circuits.errors import CircuitError
 from circuits.expressions import Call, Number, Value, as_expression, evaluate
+from circuits.expressions import names as parameters
 from circuits.units import format_number, parse_number
 from netlists.blocks import BLOCKS
 from netlists.formula import formula_text, number_text
 from netlists.tubes import written_out
 
+AMPERE = 1e3         # volts that stand for an ampere in the control of a switch
 NULLOR_GAIN = 1e9  # of the source that stands for a nullor: SPICE has no infinite one
 _LETTERS = {Resistor: "r", Capacitor: "c", Inductor: "l", Coupling: "k", VoltageSource: "v", CurrentSource: "i", VoltageControlledVoltage: "e",
             VoltageControlledCurrent: "g", CurrentControlledCurrent: "f", CurrentControlledVoltage: "h", BehaviouralVoltage: "b",
@@ -74,7 +76,7 @@ class _Deck:
                 numbers = {name: evaluate(value, self.values) for name, value in element.card.values.items()}
                 element = replace(element, card=replace(element.card, values=numbers))
             parts = written_out(element) if isinstance(element, Device) else None
-            self.elements += [element] if parts is None else parts
+            self.elements += _in_volts(element) if parts is None else parts
         for element in self.elements:  # straight names first, so that they stay
             self.element(element.name, self.letter(element))
 
@@ -247,12 +249,21 @@ class _Deck:
         self.line(*words)
 
 
+def _in_volts(element: Element) -> list[Element]:
+    """A switch of currents becomes one of voltages, a thousand to an ampere: so much narrower is the band in which ours passes over."""
+    if not isinstance(element, Device) or element.card.kind != "csw":
+        return [element]
+    names, card = {"it": "vt", "ih": "vh"}, element.card
+    values = {names.get(name, name): Call("mul", (as_expression(value), Number(AMPERE))) if name in names else value for name, value in card.values.items()}
+    values = {name: evaluate(value, {}) if isinstance(value, Call) and not parameters(value) else value for name, value in values.items()}
+    node = f"{element.name}#volts"
+    gain = VoltageControlledVoltage(node, (node, "0", *element.nodes[2:]), AMPERE, element.place)
+    return [gain, replace(element, nodes=(*element.nodes[:2], node, "0"), card=Card(card.name, "sw", values, card.source, card.place))]
+
+
 def _switch_card(card: Card) -> Card:
     """Every switch as SPICE's S, which jumps at its threshold where ours passes over smoothly."""
     v = card.values
-    if card.kind == "csw":
-        names = {"it": "vt", "ih": "vh"}
-        return Card(card.name, "sw", {names.get(name, name): value for name, value in v.items()}, card.source, card.place)
     if card.kind == "vswitch":
         on, off = as_expression(v.get("von", 1.0)), as_expression(v.get("voff", 0.0))
         half = Call("mul", (Number(0.5), Call("add", (on, off))))

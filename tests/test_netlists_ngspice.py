@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from scipy.signal import resample_poly
 
+from circuits.circuit import Circuit
 from circuits.nodal.equations import assemble
 from circuits.nodal.operating import operating_point
 from circuits.nodal.processor import NodalProcessor
@@ -36,7 +36,7 @@ def several(decks: dict[str, str], folder: Path) -> dict[str, dict[str, float]]:
     script = [".control", "set numdgt=12"]
     for number, (name, deck) in enumerate(decks.items()):
         (folder / f"d{number}.cir").write_text(deck)
-        script += [f"source d{number}.cir", "option reltol=1e-6 abstol=1e-15 vntol=1e-9", "op", f"echo @@@ {number}", "print all", "remcirc", "destroy all"]
+        script += [f"source d{number}.cir", "option reltol=1e-6 gmin=1e-15", "op", f"echo @@@ {number}", "print all", "remcirc", "destroy all"]
     (folder / "all.cir").write_text("\n".join(["all of them", *script, ".endc", ".end", ""]))
     done = subprocess.run([NGSPICE, "-b", "all.cir"], cwd=folder, capture_output=True, text=True, timeout=120)
     found = {}
@@ -46,50 +46,60 @@ def several(decks: dict[str, str], folder: Path) -> dict[str, dict[str, float]]:
     return found
 
 
-def nodes_of(text: str) -> dict[str, float]:
-    """Our operating point of a deck that was written, by its own names."""
-    rest = operating_point(assemble(read_text(text).bound()))
-    return {node: rest.voltage(node) for node in read_text(text).nodes}
+def nodes_of(circuit: Circuit) -> dict[str, float]:
+    """Our operating point, by the circuit's own names."""
+    rest = operating_point(assemble(circuit.bound()))
+    return {node: rest.voltage(node) for node in circuit.nodes}
 
 
-def compared(decks: dict[str, str], folder: Path, allowed: dict[str, str]) -> int:
-    """Compare operating points of all decks; how many were."""
-    found, wrong, count = several(decks, folder), [], 0
-    for name, deck in decks.items():
-        if name in allowed:
-            continue
-        theirs = found.get(name, {})
-        ours = nodes_of(deck)
+def compared(decks: dict[str, str], circuits: dict[str, Circuit], folder: Path) -> int:
+    """Compare operating points of all decks, what ngspice makes of the written one with ours of the circuit that was written; how many were."""
+    found, wrong = several(decks, folder), []
+    for name, circuit in circuits.items():
+        theirs, ours = found.get(name, {}), nodes_of(circuit)
         shared = [node for node in ours if node in theirs]
         if not shared:
             wrong.append((name, "nothing in common"))
-            continue
-        count += 1
-        for node in shared:
-            if abs(theirs[node] - ours[node]) > 5e-5 * abs(ours[node]) + 5e-6:
-                wrong.append((name, node, ours[node], theirs[node]))
+        wrong += [(name, node, ours[node], theirs[node]) for node in shared if abs(theirs[node] - ours[node]) > 5e-5 * abs(ours[node]) + 5e-6]
     assert not wrong, wrong[:12]
-    return count
+    return len(circuits)
 
 
 def test_every_schematic_that_ships_rests_where_ngspice_has_it(tmp_path):
-    decks = {name: write(read(library.find(name))) for name in library.names()}
-    assert compared(decks, tmp_path, {}) == len(decks) >= 50
+    circuits = {name: read(library.find(name)) for name in library.names()}
+    assert compared({name: write(circuit) for name, circuit in circuits.items()}, circuits, tmp_path) == len(library.names()) >= 50
 
 
 # features whose written deck ngspice can't be asked about, and why
-SPARED: dict[str, str] = {}
+SPARED = {
+    "ampere is atto": "we refuse a resistance of 1e-18 ohm, which only a slip of the pen makes",
+    "SINE of LTspice": "ngspice rests at the offset of a sine, LTspice and we at its value at the time 0",
+    "K": "a source straight across a coil has no operating point; ngspice gives that of its first step in time",
+    "K = 1": "as K", "K with three coils": "as K", "floating secondary": "as K", "K inside a subcircuit": "as K",
+    "saturating core": "as K, with a core", "windings of one core": "as K, with a core",
+    ".ic": "ngspice's op knows no .ic; its tran does, and so do we",
+    "S with a smooth transition": "LTspice's form for a negative VH, which ngspice does not have",
+    "asinh acosh atanh": "ngspice starts at 0 V, where acosh is no number, and stays there",
+}
 
 
 def test_decks_of_features_rest_where_ngspice_has_them(tmp_path):
-    decks = {}
+    decks, circuits = {}, {}
     for name, deck, *_ in FEATURES:
         circuit = read_text(HEAD + deck + "\n")
         text = write(circuit)
         again = write(read_text(text))  # formulas of numbers have become numbers
         assert write(read_text(again)) == again, f"{name}: writing is a fixed point"
-        decks[name] = text
-    assert compared(decks, tmp_path, SPARED) >= 200
+        if name not in SPARED:
+            decks[name], circuits[name] = text, circuit
+    assert len(SPARED) == len(FEATURES) - len(decks)
+    assert compared(decks, circuits, tmp_path) >= 270
+
+
+def test_a_switch_of_currents_stays_closed_when_it_is_read_back():
+    circuit = read_text("t\nVin in 0 DC 2 AC 1\nV9 in y 0\nRy y 0 1k\nW1 in x V9 WX\nRx x 0 1k\n.model WX CSW(IT=1m RON=1k ROFF=1T)\n*@ output x\n")
+    assert nodes_of(circuit)["x"] == pytest.approx(1.0, rel=1e-9)
+    assert nodes_of(read_text(write(circuit)))["x"] == pytest.approx(1.0, rel=1e-9)
 
 
 def heard(deck: str, drive: float, folder: Path, factor: int = 16, frequency: float = 200.0, seconds: float = 0.02) -> tuple[np.ndarray, np.ndarray]:
@@ -122,7 +132,6 @@ def test_parts_that_only_we_have_sound_the_same_in_ngspice(name, tmp_path):
     late = slice(96, None)
     assert np.ptp(theirs[late]) > 1e-3
     error = float(np.sum((ours[late] - theirs[late])**2) / np.sum(theirs[late]**2))
-    print(name, error)
     assert error < (2e-3 if name == "switch" else 1e-6)  # a jump lies between two samples: half a sample in 240, twice a period
 
 
