@@ -15,6 +15,7 @@ from validation.audio import Audio
 from validation.compare import compare
 from validation.rendering import Entry
 from validation.report import write_report
+from validation.styles import comparison_styles
 from validation.signals import shipped_phrase
 
 CHROMIUM = next((path for path in ("/usr/bin/chromium", *map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome")))
@@ -267,6 +268,35 @@ def test_dark_and_light_have_contrast(page):
     assert all(ink == page.evaluate("getComputedStyle(document.body).color") for ink in inks), "pictures follow the theme"
 
 
-def test_narrow_screens_do_not_scroll_sideways(page):
-    page.set_viewport_size({"width": 390, "height": 800})
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 768, 1280, 1920])
+def test_every_figure_can_be_read_at_every_width(page, width, scheme):
+    """Nothing scrolls sideways, no figure lies under another thing or outside, and each names its metric where there are no columns."""
+    page.emulate_media(color_scheme=scheme)
+    page.set_viewport_size({"width": width, "height": 900})
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    hidden = page.evaluate("""() => [...document.querySelectorAll("#scores tbody td:not(.more):not(.message), #scores tbody th")].filter((cell) => {
+        const figure = cell.querySelector("span.aligned, bdi") ?? cell, box = figure.getBoundingClientRect();
+        figure.scrollIntoView({ block: "center", inline: "nearest" });
+        const seen = figure.getBoundingClientRect(), top = document.elementFromPoint(seen.x + Math.min(seen.width, 20) / 2, seen.y + seen.height / 2);
+        return seen.left < 0 || seen.right > innerWidth + 0.5 || !top || !(figure.contains(top) || top.contains(figure) && cell.contains(top));
+    }).map((cell) => cell.textContent.trim().slice(0, 40))""")
+    assert hidden == []
+    scores = page.locator("#scores").evaluate("(table) => [table.scrollWidth, table.parentElement.clientWidth]")
+    assert scores[0] <= scores[1], "all columns that are shown fit, and so do the tiles"
+    names = page.evaluate("""() => [...document.querySelectorAll("#scores tbody tr:first-child td:not(.more)")].map((cell) =>
+        getComputedStyle(cell, "::before").content.replaceAll('"', ""))""")
+    assert (names[0] == "ESR" and "SI-SDR dB" in names and "none" not in names) if width <= 820 else set(names) == {"none"}
+    if width <= 820:  # the heads have become a row of buttons that sort
+        page.locator("#scores thead button", has_text="MR-STFT").click()
+        assert page.get_attribute("#scores thead th[aria-sort]", "aria-sort") == "ascending"
+
+
+def test_the_legend_of_the_page_has_the_lines_of_the_pictures(page, report):
+    found, _ = report
+    styles = comparison_styles(found)
+    drawn = page.evaluate("""() => [...document.querySelectorAll(".legend span")].map((span) => [span.querySelector("line").getAttribute("stroke"),
+        span.querySelector("line").getAttribute("stroke-dasharray"), span.querySelector("g").innerHTML])""")
+    assert [one[0] for one in drawn[1:]] == [styles[label]["color"] for label in list(styles)[1:5]]
+    assert len({tuple(one[1:]) for one in drawn}) == 5, "five lines differ in dashes and marker, without their colours"
+    assert page.locator("figure").count() >= 7 and page.locator("figure svg .legend, figure svg [id*=legend]").count() == 0

@@ -25,6 +25,7 @@ from validation.comparison_file import read_comparison
 from validation.metrics import METRICS
 from validation.report import FORMATS, _anchor, check_output, figure_text, page, table, write_report
 from validation.signals import shipped_phrase
+from validation.styles import PALETTE, PAPER, comparison_styles, line, line_styles
 
 RATE = 48000.0
 DRY = Audio(shipped_phrase("palm-mutes").samples[:72000], RATE)
@@ -176,23 +177,26 @@ def test_hostile_labels_do_no_harm(hostile, tmp_path):
 
 def test_lines_can_be_told_apart_without_colours():
     labels = [f"model {k}" for k in range(14)]
-    styles = plots.line_styles(labels)
+    styles = line_styles(labels)
     assert len({str(style["linestyle"]) for style in list(styles.values())[:7]}) == 7
     assert len({(style["color"], str(style["linestyle"])) for style in styles.values()}) == 14
+    assert len({style["marker"] for style in list(styles.values())[:7]}) == 7
+    assert len({(str(style["linestyle"]), style["marker"]) for style in styles.values()}) == 14
+    assert len({line(style, count=700)["markevery"][0] for style in styles.values()}) == 14, "equal lines show their markers side by side"
     # contrast with light and dark paper (WCAG 2.1: relative luminance), at least 2 to 1 for lines of 1.5 points
 
     def luminance(color):
         linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(color)]
         return float(np.dot(linear, (0.2126, 0.7152, 0.0722)))
-    for color in plots.PALETTE:
-        for paper in (plots.PAPER, "#171c25"):
+    for color in PALETTE:
+        for paper in (PAPER, "#171c25"):
             low, high = sorted((luminance(color), luminance(paper)))
             assert (high + 0.05) / (low + 0.05) > 2.0, (color, paper)
 
 
 def test_colours_do_not_depend_on_who_won(found):
     turned = replace(found, rows=tuple(reversed(found.rows)))
-    assert plots.comparison_styles(found) == plots.comparison_styles(turned)
+    assert comparison_styles(found) == comparison_styles(turned)
 
 
 @pytest.mark.parametrize("draw", [plots.plot_scores, plots.plot_waveform, plots.plot_residual, plots.plot_segments, plots.plot_levels,

@@ -1,12 +1,10 @@
-"""Pictures of a comparison and of measured responses: one colour and line style for each label, the same in every picture.
+"""Pictures of a comparison and of measured responses, for files and for the page of a report.
 
 Each ``plot_x(data, *, ax=None)`` draws on given Axes or on a Figure of its own and returns the Axes; no global style, no pyplot.
-All lines can be told apart without colours: each has its own dash pattern, and the palette is Okabe and Ito's, made for colour-blind
-readers. Ink and paper have fixed colours that the page replaces for dark mode.
+How a label is drawn is said in `validation.styles`.
 
 References
 ----------
-M. Okabe, K. Ito, "Color universal design", 2008: the palette.
 P. D. Welch, IEEE Trans. Audio Electroacoustics 15(2), 1967: spectra; J. S. Bendat, A. G. Piersol, "Random Data", 4th ed., 2010,
     equation 6.37: the frequency response H1, which is the best linear approximation of what a nonlinear device did to this music.
 """
@@ -15,7 +13,6 @@ from __future__ import annotations
 
 import io
 import math
-import unicodedata
 import warnings
 from collections.abc import Mapping
 
@@ -25,49 +22,13 @@ from scipy.signal import stft
 
 from validation.comparison import Comparison
 from validation.response import Response
+from validation.styles import INK, PAPER, comparison_styles, line, line_styles, plain
 
-INK, PAPER = "#1c2330", "#fdfdfe"
-PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#9467bd")
-DASHES = ("--", "-.", (0, (1, 1.2)), (0, (5, 1, 1, 1, 1, 1)), (0, (8, 2)), (0, (3, 1, 1, 1)), (0, (1, 3)))
-MARKERS = ("o", "s", "^", "D", "v", "P", "X")
-
-
-def plain(label: str, limit: int = 36) -> str:
-    """A label that no text engine can misread: printable, short, without mathematics, not hidden from legends.
-
-    Examples
-    --------
-    >>> plain("_cost $5"), len(plain("x" * 10000))
-    (' _cost \\\\$5', 36)
-    """
-    text = "".join(c if unicodedata.category(c)[0] != "C" else " " for c in str(label)[:4 * limit])
-    if len(text) > limit or len(str(label)) > 4 * limit:
-        text = text[:limit - 1] + "…"
-    return (" " + text if text.startswith("_") else text).replace("$", r"\$")
-
-
-def line_styles(labels) -> dict[str, dict]:
-    """Colour, dashes and marker for each candidate, by order of appearance; sevens repeat with other dashes."""
-    return {label: {"color": PALETTE[k % 7], "linestyle": DASHES[(k + k // 7) % 7], "marker": MARKERS[(k + k // 7) % 7], "label": plain(label)}
-            for k, label in enumerate(labels)}
-
-
-def comparison_styles(comparison: Comparison) -> dict[str, dict]:
-    """Styles of target and candidates, by name and not by rank: colours must not depend on who won. Failed ones come last."""
-    return {comparison.target.label: {"color": INK, "linestyle": "-", "marker": "", "label": plain(comparison.target.label)},
-            **line_styles([*sorted(row.label for row in comparison.good), *sorted(row.label for row in comparison.failed)])}
-
-
-def line(style: dict, width: float = 1.5) -> dict:
-    """What ``Axes.plot`` needs of a style of `line_styles`."""
-    return {"color": style["color"], "linestyle": style["linestyle"], "label": style["label"], "linewidth": width}
-
-
-def axes(ax, x: str, y: str, title: str):
-    """Axes in our dress: the given ones, or those of a new Figure."""
+def axes(ax, x: str, y: str, title: str, *, height: float = 3.4):
+    """Axes in our dress: the given ones, or those of a new Figure of ``height`` inches."""
     if ax is None:
         from matplotlib.figure import Figure  # only who draws pays for it
-        ax = Figure(figsize=(9.6, 3.4), layout="constrained", facecolor=PAPER).subplots()
+        ax = Figure(figsize=(9.6, height), layout="constrained", facecolor=PAPER).subplots()
     ax.set_facecolor(PAPER)
     ax.set_xlabel(x, color=INK, fontsize=9)
     ax.set_ylabel(y, color=INK, fontsize=9)
@@ -90,6 +51,9 @@ def legend(ax):
     return ax
 
 
+_PANELS = 5  # spectrograms of candidates: more would be stamps
+
+
 def _empty(ax, text: str):
     ax.text(0.5, 0.5, text, transform=ax.transAxes, ha="center", va="center", color=INK, alpha=0.7, fontsize=9)
     return ax
@@ -107,20 +71,28 @@ def frequency_axis(ax, top: float):
 
 def plot_scores(comparison: Comparison, *, ax=None):
     """ESR of each candidate with its bootstrap interval, logarithmic."""
-    ax = axes(ax, "error-to-signal ratio (lower is better)", "", "How near is it?")
     styles, rows = comparison_styles(comparison), [row for row in comparison.good if row.scores["esr"] > 0.0]
+    ax = axes(ax, "error-to-signal ratio (lower is better)", "", "How near is it?", height=max(3.4, 1.2 + 0.26 * len(rows)))
     if not rows:
         return _empty(ax, "every candidate equals the target" if comparison.good else "no candidate could be scored")
+    ends = []
     for place, row in enumerate(rows):
         style, value = styles[row.label], row.scores["esr"]
         low, high = (bound if bound > 0.0 else value for bound in row.interval)  # NaN too
+        ends += [low, value, high]
         ax.plot([low, high], [place, place], color=style["color"], linewidth=2.5, solid_capstyle="round")
-        ax.plot([value], [place], marker=style["marker"], color=style["color"], markersize=8, linestyle="")
-        ax.annotate(f"{value:.3g}", (value, place), xytext=(0, 8), textcoords="offset points", ha="center", fontsize=8, color=INK)
+        ax.plot([value], [place], marker=style["marker"], color=style["color"], markersize=7, linestyle="")
+        ax.annotate(f"{value:.3g}", (max(value, high), place), xytext=(9, 0), textcoords="offset points", ha="left", va="center", fontsize=8, color=INK)
     ax.set_yticks(range(len(rows)), [styles[row.label]["label"] for row in rows])
-    ax.set_ylim(len(rows) - 0.4, -0.7)
+    ax.set_ylim(len(rows) - 0.4, -0.6)
     ax.set_xscale("log")
-    ax.set_xlim(left=min(bound for row in rows for bound in (row.scores["esr"], *row.interval) if bound > 0.0) / 2.0)
+    span = max(max(ends) / min(ends), 2.0)
+    ax.set_xlim(min(ends) / span**0.06, max(ends) * span**0.2)  # room for the figures
+    if span < 10.0:  # less than a decade has no ticks of its own
+        from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter  # only who draws pays for it
+        ax.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        ax.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+        ax.xaxis.set_minor_formatter(NullFormatter())
     return ax
 
 
@@ -145,7 +117,7 @@ def plot_waveform(comparison: Comparison, *, ax=None, start: float | None = None
     t = 1e3 * np.arange(len(reference)) / rate
     ax.plot(t, reference, **line(styles[comparison.target.label], 2.2))
     for row in comparison.good:
-        ax.plot(t, comparison.estimate(row)[part], **line(styles[row.label]))
+        ax.plot(t, comparison.estimate(row)[part], **line(styles[row.label], count=len(t)))
     return legend(ax)
 
 
@@ -166,7 +138,7 @@ def plot_residual(comparison: Comparison, *, ax=None):
     for row in comparison.good:
         error = _levels_over_time(reference - comparison.estimate(row), size)
         lowest = min(lowest, float(np.percentile(error, 5.0)) - 5.0)
-        ax.plot(t, error, **line(styles[row.label], 1.2))
+        ax.plot(t, error, **line(styles[row.label], 1.2, count=len(t)))
     ax.set_ylim(max(lowest, -160.0), level.max() + 6.0)
     return legend(ax)
 
@@ -180,7 +152,7 @@ def plot_segments(comparison: Comparison, *, ax=None):
         t = comparison.region[0] / comparison.sample_rate + (np.arange(len(row.segments)) + 0.5) * length
         seen = row.segments > 0.0
         drawn = drawn or bool(seen.any())
-        ax.plot(t[seen], row.segments[seen], **line(styles[row.label]), marker=styles[row.label]["marker"], markersize=3.5)
+        ax.plot(t[seen], row.segments[seen], **line(styles[row.label]))
     if not drawn:
         return _empty(ax, "no segment has an error")
     ax.set_yscale("log")
@@ -196,10 +168,13 @@ def plot_levels(comparison: Comparison, *, ax=None):
     for row in comparison.good:
         seen = row.levels > 0.0
         drawn = drawn or bool(seen.any())
-        ax.plot(x[seen], row.levels[seen], **line(styles[row.label]), marker=styles[row.label]["marker"], markersize=5)
+        ax.plot(x[seen], row.levels[seen], **line(styles[row.label]))
     if not drawn:
         return _empty(ax, "no level has an error")
     ax.set_yscale("log")
+    ax.set_xticks(x, [f"{edge + 10.0:.0f} to {edge:.0f}" for edge in comparison.level_edges])
+    seen = np.any([row.levels > 0.0 for row in comparison.good], axis=0)
+    ax.set_xlim(x[seen].min() - 5.0, x[seen].max() + 5.0)
     return legend(ax)
 
 
@@ -239,7 +214,7 @@ def plot_spectrum(comparison: Comparison, *, ax=None):
     reference = density(comparison.reference())
     ax.plot(centres, reference - reference.max(), **line(styles[comparison.target.label], 2.2))
     for row in comparison.good:
-        ax.plot(centres, density(comparison.estimate(row)) - reference.max(), **line(styles[row.label]))
+        ax.plot(centres, density(comparison.estimate(row)) - reference.max(), **line(styles[row.label], count=len(centres)))
     ax.set_ylim(max(float((reference - reference.max()).min()) - 10.0, -120.0), 6.0)
     return legend(ax)
 
@@ -247,7 +222,7 @@ def plot_spectrum(comparison: Comparison, *, ax=None):
 def plot_linear_response(comparison: Comparison, *, ax=None):
     """Frequency response from the dry recording to each signal (H1), which is the best linear approximation on this music."""
     rate, styles = comparison.sample_rate, comparison_styles(comparison)
-    ax = frequency_axis(axes(ax, "frequency / Hz", "gain / dB", "Frequency response on this recording (best linear approximation)"), rate / 2.0)
+    ax = frequency_axis(axes(ax, "frequency / Hz", "gain / dB", "Frequency response on this recording"), rate / 2.0)
     if comparison.dry is None:
         return _empty(ax, "no dry recording was given")
     dry = comparison.dry.samples[slice(*comparison.region)]
@@ -261,7 +236,7 @@ def plot_linear_response(comparison: Comparison, *, ax=None):
         heard = loud & (cross**2 > 0.5 * power * own)  # where the music has nothing, or not to do with it, a ratio says nothing
         gain = 20.0 * np.log10(np.maximum(_smooth(f, cross, centres, 6.0), 1e-24) / np.maximum(_smooth(f, power, centres, 6.0), 1e-24))
         gain[_smooth(f, heard.astype(float), centres, 6.0) < 0.5] = np.nan
-        ax.plot(centres, gain, **line(styles[label], 2.2 if label == comparison.target.label else 1.5))
+        ax.plot(centres, gain, **line(styles[label], 2.2 if label == comparison.target.label else 1.5, count=len(centres)))
     return legend(ax)
 
 
@@ -280,9 +255,9 @@ def plot_spectrogram(samples: np.ndarray, sample_rate: float, *, ax=None, title:
 
 
 def spectrogram_figure(comparison: Comparison):
-    """Spectrograms of the target and of at most five candidates on one scale of level."""
+    """Spectrograms of the target and of the five nearest candidates on one scale of level."""
     from matplotlib.figure import Figure
-    shown = comparison.good[:5]
+    shown = comparison.good[:_PANELS]
     count = 1 + len(shown)
     columns = 2 if count > 1 else 1
     lines = math.ceil(count / columns)
@@ -298,9 +273,16 @@ def spectrogram_figure(comparison: Comparison):
         ax.set_visible(number < count)
         if number < count - columns:
             ax.set_xlabel("")
+        elif number < count:
+            ax.tick_params(labelbottom=True)  # nothing stands below it
         if number % columns:
             ax.set_ylabel("")
     return figure
+
+
+def _whose(comparison: Comparison) -> str:
+    count = len(comparison.good)
+    return "Target and candidates" if count <= _PANELS else f"Target and the {_PANELS} nearest of {count} candidates"
 
 
 def responses_of(comparison: Comparison) -> dict[str, Response]:
@@ -319,7 +301,7 @@ def plot_frequency_response(responses: Mapping[str, Response], *, ax=None, style
     ax = axes(ax, "frequency / Hz", "gain / dB", "Frequency response, small signals")
     top = max((response.sample_rate for response in responses.values()), default=48000.0) / 2.0
     for style, response in _each(responses, styles):
-        ax.plot(response.frequencies, response.gain, **line(style, 1.8))
+        ax.plot(response.frequencies, response.gain, **line(style, 1.8, count=len(response.gain)))
     return legend(frequency_axis(ax, top))
 
 
@@ -333,7 +315,7 @@ def plot_harmonics(responses: Mapping[str, Response], order: int, *, ax=None, st
         height = 20.0 * np.log10(np.maximum(response.harmonics[:, order - 1], 1e-15))
         if order > 1:
             height = np.maximum(height - 20.0 * np.log10(np.maximum(response.harmonics[:, 0], 1e-15)), -140.0)
-        ax.plot(response.levels, height, **line(style, 1.8), marker=style["marker"], markersize=4)
+        ax.plot(response.levels, height, **line(style))
     return legend(ax)
 
 
@@ -350,22 +332,39 @@ def harmonics_figure(responses: Mapping[str, Response], *, styles=None):
     return figure
 
 
+def _unlike(peaks) -> bool:
+    """True if curves of these heights can't share an axis."""
+    return len(peaks) > 1 and max(peaks) > 10.0 * min(peaks)
+
+
 def plot_static_curve(responses: Mapping[str, Response], *, ax=None, styles=None):
-    """Answer to one period of the loudest 1 kHz tone against its input."""
-    ax = axes(ax, "input / V or FS", "output / V or FS", "Static curve (1 kHz at full level, fundamental in phase)")
-    for style, response in _each(responses, styles):
-        ax.plot(response.static_x, response.static_y, **line(style, 1.8))
+    """Answer to one period of the loudest 1 kHz tone against its input; each relative to its own peak if one is ten times another."""
+    found = _each(responses, styles)
+    heights, widths = ([max(float(np.abs(values).max()), 1e-30) for values in (getattr(response, name) for _, response in found)] for name in ("static_y", "static_x"))
+    apart = _unlike(heights) or _unlike(widths)
+    ax = axes(ax, *(("input / its peak", "output / its peak") if apart else ("input / V or FS", "output / V or FS")), "Static curve (1 kHz at full level, fundamental in phase)")
+    for (style, response), height, width in zip(found, heights, widths):
+        x, y = (response.static_x / width, response.static_y / height) if apart else (response.static_x, response.static_y)
+        half = len(x) // 2 + 1
+        if np.abs(y[:half] - y[-half:][::-1]).max(initial=0.0) < 0.005 * np.ptp(y):  # no loop: the way back would fill the gaps of the dashes
+            x, y = x[:half], y[:half]
+        ax.plot(x, y, **line(style, 1.8, count=len(x)))
     return legend(ax)
 
 
 def plot_step(responses: Mapping[str, Response], *, ax=None, styles=None):
-    """Answer to a small step, scaled to 1, on a logarithmic axis of time."""
-    ax = axes(ax, "time / ms", "output of a step of 1", "Step response, small signals")
-    for style, response in _each(responses, styles):
-        later = response.step_time > 0.0
-        ax.plot(1e3 * response.step_time[later], response.step[later], **line(style, 1.8))
+    """Answer to a small step, scaled to 1, on a logarithmic axis of time; each relative to its own peak if one is ten times another."""
+    found = [(style, response, response.step_time > 0.0) for style, response in _each(responses, styles)]
+    heights = [max(float(np.abs(response.step[later]).max(initial=0.0)), 1e-30) for _, response, later in found]
+    apart = _unlike(heights)
+    ax = axes(ax, "time / ms", "output / its peak" if apart else "output of a step of 1", "Step response, small signals")
+    for (style, response, later), height in zip(found, heights):
+        ax.plot(1e3 * response.step_time[later], response.step[later] / (height if apart else 1.0), **line(style, 1.8, count=int(later.sum())))
     ax.set_xscale("log")
     return legend(ax)
+
+
+WIDE = ("harmonics", "spectrogram")  # pictures of several panels
 
 
 def figures(comparison: Comparison) -> dict[str, tuple[str, object]]:
@@ -379,14 +378,25 @@ def figures(comparison: Comparison) -> dict[str, tuple[str, object]]:
         "segments": ("ESR segment by segment; silent segments are left out.", plot_segments(comparison).figure),
         "levels": ("ESR of 50 ms frames, sorted by the level of the target.", plot_levels(comparison).figure),
         "spectrum": ("Welch spectra, twelfth-octave means.", plot_spectrum(comparison).figure),
-        "spectrogram": ("Same scale of level in all panels, 80 dB deep.", spectrogram_figure(comparison)),
-        "linear-response": ("From the dry recording to each signal (H1 estimate).", plot_linear_response(comparison).figure)}
+        "spectrogram": (f"{_whose(comparison)}: same scale of level in all panels, 80 dB deep.", spectrogram_figure(comparison)),
+        "linear-response": ("From the dry recording to each signal: the best linear approximation on this music (H1 estimate).", plot_linear_response(comparison).figure)}
     if responses:
         result["frequency-response"] = ("Models measured with a small multisine.", plot_frequency_response(responses, styles=styles).figure)
         result["harmonics"] = ("Models measured with a 1 kHz tone of growing level.", harmonics_figure(responses, styles=styles))
         result["static-curve"] = ("Models at full level.", plot_static_curve(responses, styles=styles).figure)
         result["step"] = ("Models measured with a small step.", plot_step(responses, styles=styles).figure)
     return result
+
+
+def bare(figure, *, wide: bool):
+    """The same Figure for the page, whose own legend stands above all pictures: without legends, smaller, so that its words are larger."""
+    for ax in figure.axes:
+        if ax.get_legend() is not None:
+            ax.get_legend().remove()
+    height = figure.get_size_inches()[1]
+    figure.set_size_inches(*(11.0 if wide else 5.6, height))
+    figure.set_layout_engine("constrained")
+    return figure
 
 
 def svg(figure) -> str:

@@ -35,12 +35,17 @@ from validation.comparison import Comparison, Row
 from validation.comparison_file import write_comparison
 from validation.metrics import METRICS
 from validation.response import Response
+from validation.styles import INK, PAPER, comparison_styles
 
 FORMATS = ("html", "csv", "json", "png")
 TEMPLATES = Path(__file__).parent / "templates"
 _MAIN = ("esr", "esr_a_weighted_low_passed", "multi_resolution_stft", "log_spectral_distance", "si_sdr", "loudness_difference")
 _SCRIPTS = ("player.js", "listening.js", "page.js")
 _OURS = {"report.html", "scores.csv", "comparison.json", "plots", "renderings"}
+_FEW_PAIRS = 6  # more are folded
+_MARKS = {"": "", "o": '<circle cx="22" cy="5" r="4"/>', "s": '<path d="M18 1h8v8h-8z"/>', "^": '<path d="M22 0l5 9h-10z"/>', "v": '<path d="M22 10l5-9h-10z"/>',
+          "D": '<path d="M22 0l5 5-5 5-5-5z"/>', "P": '<path d="M20.4 0h3.2v3.4h3.4v3.2h-3.4v3.4h-3.2v-3.4h-3.4v-3.2h3.4z"/>',
+          "X": '<path d="M19 0l3 2.9 3-2.9 2.2 2.2-2.9 2.8 2.9 2.8-2.2 2.2-3-2.9-3 2.9-2.2-2.2 2.9-2.8-2.9-2.8z"/>'}  # markers of the pictures, for the page's legend
 _LONG = 240.0  # seconds of audio in all; beyond it the page holds 16 bits instead of 24
 
 
@@ -73,7 +78,7 @@ def _anchor(samples: np.ndarray, sample_rate: float) -> np.ndarray:
 
 
 def _tracks(comparison: Comparison) -> tuple[list[dict], str]:
-    styles = plots.comparison_styles(comparison)
+    styles = comparison_styles(comparison)
     settled, matched = comparison.settled(), comparison.target.loudness
     reference = comparison.reference()
     tracks = [{"id": "target", "label": comparison.target.label, "role": "target", "key": "T", "samples": reference, "loudness": matched}]
@@ -111,7 +116,7 @@ def _inline(svg: str, name: str) -> Markup:
     """A picture for the page: ink takes the page's colour, paper is left out, and its identifiers are its own."""
     svg = svg[svg.index("<svg"):]
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
-    svg = svg.replace(plots.INK, "currentColor").replace(plots.PAPER, "none")
+    svg = svg.replace(INK, "currentColor").replace(PAPER, "none")
     svg = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{name}-", svg)
     return Markup(svg.replace("<svg ", f'<svg role="img" aria-label="{name}" ', 1))  # name is ours, never a label
 
@@ -128,6 +133,7 @@ def _interval(row: Row) -> str:
 
 
 def _rows(comparison: Comparison, styles: dict) -> list[dict]:
+    names = {name: f"{METRICS[name].label} {METRICS[name].unit}".strip() for name in METRICS}
     winners = {(name, which): _best(comparison, name, which) for name in METRICS for which in ("scores", "scores_as_is")}
     rows = []
     for row in comparison.rows:
@@ -135,14 +141,14 @@ def _rows(comparison: Comparison, styles: dict) -> list[dict]:
                  "doubts": " ".join(f"{text[0].upper()}{text[1:]}." for text in comparison.doubts(row))}
         if not row.failed:
             facts["cells"] = [{"value": row.scores[name], "value_as_is": row.scores_as_is[name], "text": figure_text(row.scores[name]),
-                               "text_as_is": figure_text(row.scores_as_is[name]), "main": name in _MAIN,
+                               "text_as_is": figure_text(row.scores_as_is[name]), "main": name in _MAIN, "name": names[name],
                                "best": row.label in winners[name, "scores"], "best_as_is": row.label in winners[name, "scores_as_is"],
                                "interval": _interval(row) if name == "esr" else ""} for name in METRICS]
             factor = row.real_time_factor
-            facts["costs"] = [{"value": factor, "text": "–" if math.isnan(factor) else f"{factor:,.0f} ×" if factor >= 100.0 else f"{factor:.3g} ×"},
-                              {"value": row.bad_samples, "text": str(row.bad_samples)},
-                              {"value": row.n_parameters, "text": "–" if math.isnan(row.n_parameters) else f"{row.n_parameters:,.0f}"},
-                              {"value": row.operations, "text": "–" if math.isnan(row.operations) else f"{row.operations:,.0f}"}]
+            facts["costs"] = [{"value": factor, "text": "–" if math.isnan(factor) else f"{factor:,.0f} ×" if factor >= 100.0 else f"{factor:.3g} ×", "name": "Real time"},
+                              {"value": row.bad_samples, "text": str(row.bad_samples), "name": "Not converged"},
+                              {"value": row.n_parameters, "text": "–" if math.isnan(row.n_parameters) else f"{row.n_parameters:,.0f}", "name": "Numbers"},
+                              {"value": row.operations, "text": "–" if math.isnan(row.operations) else f"{row.operations:,.0f}", "name": "Operations a sample"}]
             for cell in facts["cells"] + facts["costs"]:  # what JavaScript's Number() reads
                 for key in ("value", "value_as_is"):
                     if key in cell:
@@ -157,8 +163,8 @@ def _alignments(comparison: Comparison) -> list[dict]:
         found = row.alignment
         if found is not None:
             drift = "–" if math.isnan(found.drift) else f"{found.drift:.2f} ± {found.drift_error:.2f}"
-            lines.append({"label": _short(row.label), "latency": f"{found.latency:.3f}", "gain": f"{found.gain_db:+.3f}",
-                          "polarity": {1: "+", -1: "inverted", 0: "undecided"}[found.polarity], "dc": figure_text(found.dc), "drift": drift,
+            lines.append({"label": _short(row.label), "latency": f"{round(found.latency, 3) + 0.0:.3f}", "gain": f"{round(found.gain_db, 3) + 0.0:+.3f}",
+                          "polarity": {1: "same", -1: "inverted", 0: "undecided"}[found.polarity], "dc": figure_text(found.dc), "drift": drift,
                           "coherence": f"{found.coherence:.4f}"})
     return lines
 
@@ -181,7 +187,8 @@ def _verdict(comparison: Comparison) -> str:
     if abs(second - first) <= 1e-3 * max(first, second):  # a thousandth of the error: a difference that only arithmetic can tell
         return f"{_short(good[1].label)} is as near, to three digits"
     pair = next((pair for pair in comparison.pairs if {pair.better, pair.worse} == {good[0].label, good[1].label}), None)
-    if pair is None or math.isnan(pair.p_value):
+    segments = int(np.count_nonzero(~np.isnan(good[0].segments)))
+    if pair is None or math.isnan(pair.p_value) or 2.0 ** (1 - segments) * len(comparison.pairs) >= 0.05:  # the least p that so few can give, corrected
         return f"The recording is too short to tell if its lead over {_short(good[1].label)} is chance"
     if pair.better != good[0].label or pair.p_value >= 0.05:
         return f"Its lead over {_short(good[1].label)} could be chance"
@@ -192,6 +199,16 @@ def _p(value: float) -> str:
     if math.isnan(value):
         return "too short to tell"
     return "< 0.0001" if value < 1e-4 else f"= {value:.4f}"
+
+
+def _pairs(comparison: Comparison) -> list[list[dict]]:
+    """Rows on the paired tests, in two lists if there are many: those of the nearest candidate, and all others."""
+    lines = [{"better": _short(pair.better), "worse": _short(pair.worse), "share": "–" if math.isnan(pair.share) else f"{100.0 * pair.share:.0f} %",
+              "p": _p(pair.p_value).removeprefix("= "), "sure": pair.p_value < 0.05} for pair in comparison.pairs]
+    if len(lines) <= _FEW_PAIRS:
+        return [lines, []]
+    first = [comparison.good[0].label in (pair.better, pair.worse) for pair in comparison.pairs]
+    return [[line for line, own in zip(lines, first) if own], [line for line, own in zip(lines, first) if not own]]
 
 
 def _script_json(content) -> Markup:
@@ -217,7 +234,7 @@ def page(comparison: Comparison, drawn: dict[str, tuple[str, str]]) -> str:
     drawn : dict
         Name to (caption, SVG text).
     """
-    styles = plots.comparison_styles(comparison)
+    styles = comparison_styles(comparison)
     tracks, audio_note = _tracks(comparison)
     metrics = [{"label": m.label, "unit": m.unit, "text": m.text, "paper": m.paper, "main": m.name in _MAIN} for m in METRICS.values()]
     digest = hashlib.sha256("".join([comparison.target.digest, *(row.digest for row in comparison.rows)]).encode()).hexdigest()
@@ -237,12 +254,10 @@ def page(comparison: Comparison, drawn: dict[str, tuple[str, str]]) -> str:
         rows=_rows(comparison, styles), n_failed=len(comparison.failed), notes=[_short(note) for note in comparison.notes],
         doubts=[{"label": _short(row.label), "text": text} for row in comparison.good for text in comparison.doubts(row)], metrics=metrics,
         alignments=_alignments(comparison), measured=[_measured(label, response) for label, response in measured.items()],
-        pairs=[{"better": _short(p.better), "worse": _short(p.worse), "share": f"{100.0 * p.share:.0f} %",
-                "p": _p(p.p_value).removeprefix("= "), "sure": p.p_value < 0.05}
-               for p in comparison.pairs],
-        legend=[{"label": _short(label), "color": "currentColor" if style["color"] == plots.INK else style["color"], "dashes": _dash(style)}
-                for label, style in styles.items() if label not in {row.label for row in comparison.failed}],
-        pictures=[{"svg": _inline(text, name), "caption": caption} for name, (caption, text) in drawn.items()],
+        pairs=_pairs(comparison),
+        legend=[{"label": _short(label), "color": "currentColor" if style["color"] == INK else style["color"], "dashes": _dash(style),
+                 "mark": Markup(_MARKS[style["marker"]])} for label, style in styles.items() if label not in {row.label for row in comparison.failed}],
+        pictures=[{"svg": _inline(text, name), "caption": caption, "wide": name in plots.WIDE} for name, (caption, text) in drawn.items()],
         inputs=[{"label": _short(thing.label), "source": thing.source[:300], "digest": thing.digest} for thing in inputs],
         facts_list=facts_list, command=comparison.command[:4000], tracks=tracks, audio_note=audio_note,
         style=Markup((TEMPLATES / "report.css").read_text(encoding="utf-8")), script=Markup(script),
@@ -330,14 +345,14 @@ def write_report(comparison: Comparison, output, *, formats=FORMATS) -> dict[str
     written: dict[str, Path] = {}
     try:
         figures = plots.figures(comparison) if {"html", "png"} & set(formats) else {}
-        drawn = {name: (caption, plots.svg(figure)) for name, (caption, figure) in figures.items()}
         if "png" in formats:
             (part / "plots").mkdir()
             for name, (_, figure) in figures.items():
-                (part / "plots" / f"{name}.svg").write_text(drawn[name][1], encoding="utf-8")
+                (part / "plots" / f"{name}.svg").write_text(plots.svg(figure), encoding="utf-8")
                 (part / "plots" / f"{name}.png").write_bytes(plots.png(figure))
             written["png"] = output / "plots"
         if "html" in formats:
+            drawn = {name: (caption, plots.svg(plots.bare(figure, wide=name in plots.WIDE))) for name, (caption, figure) in figures.items()}
             (part / "report.html").write_text(page(comparison, drawn), encoding="utf-8")
             written["html"] = output / "report.html"
         if "csv" in formats:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from validation.plots import INK, PALETTE, PAPER, axes, frequency_axis, legend, line, line_styles
+from validation.plots import axes, frequency_axis, legend
+from validation.styles import INK, PALETTE, PAPER, line, line_styles
 
 
 def fit_figure(portrait, title: str = ""):
@@ -27,7 +28,7 @@ def plot_filters(filters, sample_rate: float, *, ax=None):
     styles = line_styles([one.label for one in filters])
     top = 0.0
     for one in filters:
-        ax.plot(one.frequencies, one.gain, **line(styles[one.label], 1.8))
+        ax.plot(one.frequencies, one.gain, **line(styles[one.label], 1.8, count=len(one.gain)))
         top = max(top, float(one.gain.max()))
     if filters:
         ax.set_ylim(max(min(float(one.gain.min()) for one in filters), top - 80.0) - 3.0, top + 3.0)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from validation.plots import INK, PALETTE, PAPER, axes, legend, line, line_styles, plain
+from validation.plots import axes, legend
+from validation.styles import INK, PALETTE, PAPER, line, line_styles, plain
 
 SHARES = ("linear", "odd", "even", "noise")
 _HATCHES = ("", "//", "..", "xx")
@@ -38,7 +39,7 @@ def plot_memory(answers, *, ax=None):
     ax = axes(ax, "time since the tone began / s", "output level / dB re its end", "Silence, tone, silence")
     styles = line_styles(answers)
     for label, one in answers.items():
-        ax.plot(one.time, one.envelope, **line(styles[label], 1.6))
+        ax.plot(one.time, one.envelope, **line(styles[label], 1.6, count=len(one.time)))
     ax.set_ylim(-100.0, 6.0)
     return legend(ax)
 
@@ -51,6 +52,7 @@ def plot_shares(answers, *, ax=None):
     for k, share in enumerate(SHARES):
         values = [10.0 * np.log10(max(getattr(one.levels, share), 1e-12)) - floor for one in answers.values()]
         ax.bar(place + 0.2 * (k - 1.5), values, 0.18, bottom=floor, color=PALETTE[k], hatch=_HATCHES[k], edgecolor=PAPER, label=share)
-    ax.set_xticks(place, [plain(label, 24) for label in answers])
+    crowded = sum(min(len(label), 24) + 3 for label in answers) > 90  # characters that fit below the picture
+    ax.set_xticks(place, [plain(label, 24) for label in answers], **({"rotation": 25, "ha": "right", "rotation_mode": "anchor"} if crowded else {}))
     ax.set_ylim(floor, 6.0)
     return legend(ax)

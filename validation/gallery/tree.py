@@ -13,7 +13,7 @@ from typing import Protocol, Sequence
 import numpy as np
 
 from validation.audio import whole_file
-from validation.plots import INK, PALETTE, PAPER, plain
+from validation.styles import INK, PALETTE, PAPER, plain
 
 ROW, STEP, MARGIN = 0.3, 2.3, 0.35  # inches: between two ports, between two levels, around
 SIGN = 0.5  # inches: width of an element's sign
