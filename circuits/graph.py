@@ -12,7 +12,7 @@ from circuits.circuit import GROUND, Circuit
 from circuits.elements import (BehaviouralCurrent, BehaviouralVoltage, CurrentControlledCurrent, CurrentControlledVoltage,
                                CurrentSource, Device, IdealTransformer, Nullor, VoltageControlledCurrent,
                                VoltageControlledVoltage, VoltageSource)
-from circuits.errors import TopologyError
+from circuits.errors import CircuitError, TopologyError
 
 _VOLTAGES = (VoltageSource, VoltageControlledVoltage, CurrentControlledVoltage, BehaviouralVoltage)
 _CURRENTS = (CurrentSource, VoltageControlledCurrent, CurrentControlledCurrent)
@@ -72,6 +72,19 @@ def check(circuit: Circuit) -> None:
         where = None if place is None else type(place)(place.path)
         raise TopologyError("; ".join(findings), findings=tuple(findings), place=where,
                             mend="Connect or remove what is named; use node 0 for ground.")
+
+
+def check_ends(circuit: Circuit) -> None:
+    """Raise CircuitError, which lists the candidates, if a circuit has no input or no output."""
+    if not circuit.input:
+        sources = [element.name for element in circuit.elements if isinstance(element, (VoltageSource, CurrentSource)) and "." not in element.name]
+        raise CircuitError("the circuit has no input", mend=f"Name a source or a node with *@ input or --input; sources: {', '.join(sources[:8]) or 'none'}; nodes: {_listed(circuit)}.")
+    if not circuit.outputs:
+        raise CircuitError("the circuit has no output", mend=f"Name a node with *@ output or --output; nodes: {_listed(circuit)}.")
+
+
+def _listed(circuit: Circuit) -> str:
+    return ", ".join([node for node in circuit.nodes if node != GROUND and "." not in node and "#" not in node][:12])
 
 
 def _voltage_loops(circuit: Circuit) -> list[str]:

@@ -12,13 +12,12 @@ from __future__ import annotations
 
 from circuits.circuit import GROUND
 from circuits.elements import BehaviouralCurrent, BehaviouralVoltage, Capacitor, Resistor, VoltageSource
-from circuits.expressions import Call, Expression, Number, Value, Voltage
+from circuits.expressions import Number, Value, Voltage
 from netlists.assembly import Assembly, Fields
 from netlists.memory import Memory, decided
 from netlists.memory import across as _across
 from netlists.memory import call as _f
 from netlists.models import build_card
-from netlists.trees import expression
 
 _GATES = ("and", "or", "xor", "buf", "inv", "schmitt", "srflop", "dflop")
 _SIGNS = str.maketrans("", "", "[]~")

@@ -7,20 +7,23 @@ name are one node, flag 0 is ground. Text that starts with ``!`` is a directive;
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from circuits.errors import NetlistError, Place
 from netlists.files import Files
+from netlists.guesses import guessed
 from netlists.nets import Nets
 from netlists.pages import Page, Stretch, page
-from netlists.symbols import PARTIAL, STOCK, Point, Symbol, guessed_symbol, opamp_symbol, read_symbol
+from netlists.symbols import PARTIAL, STOCK, Point, Symbol, opamp_symbol, read_symbol
 
 MAX_ITEMS = 50_000      # wires, flags and symbols of a drawing
 MAX_LEVELS = 10         # drawings inside each other
 _ODD = re.compile(r"[(){}=,;'\"\s]")
 _FILE = re.compile(r"\.(lib|sub|mod|cir|inc|txt|spi|ckt|net|subckt|model|models|bjt|dio|mos|jft)$", re.IGNORECASE)
 _ROTATED = {"0": lambda x, y: (x, y), "90": lambda x, y: (-y, x), "180": lambda x, y: (-x, -y), "270": lambda x, y: (y, -x)}
+_KINDS = {"QN": "npn", "QP": "pnp", "JN": "njf", "JP": "pjf", "MN": "nmos", "MP": "pmos"}  # prefix to what the symbol shows
 _ORDER = ("SpiceModel", "Value", "Value2", "SpiceLine", "SpiceLine2")
 
 
@@ -86,7 +89,13 @@ def drawing_page(text: str, path: str, files: Files, folder: Path | None, notes,
     known = [_symbol(placed, files, folder, Place(path, placed.line)) for placed in drawing.symbols]
     points = {end for wire in drawing.wires for end in wire} | {point for point, _, _ in drawing.flags}
     points |= {point for placed, symbol in zip(drawing.symbols, known) if symbol is not None for point in _pins(placed, symbol) if point is not None}
-    symbols = [symbol or _guessed(placed, points, Place(path, placed.line), notes) for placed, symbol in zip(drawing.symbols, known)]
+    kinds = {(path, placed.line): _KINDS[symbol.attributes["Prefix"]] for placed, symbol in zip(drawing.symbols, known)
+             if symbol is not None and symbol.attributes.get("Prefix") in _KINDS}
+    symbols = []
+    for placed, symbol in zip(drawing.symbols, known):
+        if symbol is None:
+            symbol, kinds[path, placed.line] = _guessed(placed, points, _loose(drawing, known), Place(path, placed.line), notes)
+        symbols.append(symbol)
     nets = Nets(drawing.wires, [(point, name) for point, name, _ in drawing.flags], [point for placed, symbol in zip(drawing.symbols, symbols) for point in _pins(placed, symbol) if point is not None])
     stretches: list[Stretch] = []
     subcircuits: dict[str, object] = {}
@@ -109,7 +118,7 @@ def drawing_page(text: str, path: str, files: Files, folder: Path | None, notes,
         sections |= found.sections
     named = {point: name for point, name, _ in drawing.flags}
     shown = tuple(f"iopin {direction} v({nets.name(point)})" for point, direction in drawing.ports if point in named)
-    return Page(tuple(stretches), tuple(subcircuits.values()), sections, tuple(skipped), shown), nets.others
+    return Page(tuple(stretches), tuple(subcircuits.values()), sections, tuple(skipped), shown, kinds), nets.others
 
 
 def _read(text: str, path: str) -> _Drawing:
@@ -150,16 +159,37 @@ def _read(text: str, path: str) -> _Drawing:
     return drawing
 
 
-def _guessed(placed: _Placed, points: set[Point], place: Place, notes) -> Symbol:
-    """A symbol that is nowhere, by its name and by where the drawing has something to connect to."""
+def _loose(drawing: _Drawing, known: list[Symbol | None]) -> set[Point]:
+    """Ends of wires, and flags, that meet nothing else."""
+    ends = Counter(end for wire in drawing.wires for end in wire)
+    flags = Counter(point for point, _, _ in drawing.flags)
+    taken = {point for placed, symbol in zip(drawing.symbols, known) if symbol is not None for point in _pins(placed, symbol)}
+    free = {point for point in {*ends, *flags} if ends[point] + flags[point] == 1 and point not in taken}
+    rows: dict[int, list[tuple[int, int]]] = {}
+    columns: dict[int, list[tuple[int, int]]] = {}
+    for (x1, y1), (x2, y2) in drawing.wires:
+        if y1 == y2:
+            rows.setdefault(y1, []).append((min(x1, x2), max(x1, x2)))
+        elif x1 == x2:
+            columns.setdefault(x1, []).append((min(y1, y2), max(y1, y2)))
+    return {(x, y) for x, y in free if not any(a < x < b for a, b in rows.get(y, ())) and not any(a < y < b for a, b in columns.get(x, ()))}
+
+
+def _guessed(placed: _Placed, points: set[Point], loose: set[Point], place: Place, notes) -> tuple[Symbol, str]:
+    """A symbol that is nowhere, by its name and by where the drawing has something to connect to; one without pins if nothing tells."""
     words = tuple(word for key in ("Value", "SpiceModel", "Value2") for word in placed.attributes.get(key, "").split()[:1])
-    found = guessed_symbol(placed.name, words, lambda symbol: all(point in points for point in _pins(placed, symbol)))
+
+    def within(where: set[Point]):
+        return lambda pins: all(point in where for point in _pins(placed, Symbol(pins)))
+
+    found = guessed(placed.name, words, within(points), within(loose))
     base = placed.name.replace("\\", "/").split("/")[-1]
     name = placed.attributes.get("InstName", "")
     if found is None:
-        raise NetlistError(f"the symbol {placed.name} is not known", place=place, mend=f"Put {base}.asy beside the drawing.", element=name)
-    notes.lose(f"{name}: the symbol {base} is not there; its pins are taken to be where the drawing has something to connect to", place)
-    return found
+        notes.lose(f"{name}: the symbol {placed.name} is not known, and its pins can't be told: it is left out, and what it connects is cut; put {base}.asy beside the drawing", place)
+        return Symbol(()), ""
+    notes.lose(f"{name}: the symbol {base} is not there; it is taken for a part of the kind {found.kind}, whose pins are where the drawing has something to connect to", place)
+    return found.symbol, found.kind
 
 
 def _symbol(placed: _Placed, files: Files, folder: Path | None, place: Place) -> Symbol | None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from circuits.circuit import Element
 from circuits.errors import NetlistError, Place
+from circuits.expressions import Value
 from netlists.deck import Deck
 from netlists.expand import Scope
 from netlists.lexer import Span

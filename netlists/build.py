@@ -18,7 +18,8 @@ from netlists.adevices import special
 from netlists.assembly import Assembly, fields
 from netlists.controlled import behavioural, controlled
 from netlists.deck import Deck
-from netlists.declarations import Wishes, build_controls, choose_input, choose_outputs
+from netlists.declarations import Wishes, build_controls
+from netlists.ends import choose_input, choose_outputs
 from netlists.expand import GROUNDS, Scope, missing_subcircuit
 from netlists.lexer import Line, Span
 from netlists.lines import line
@@ -303,8 +304,8 @@ def _tie_windings(assembly: Assembly, source_name: str) -> None:
     for number, node in enumerate(tied.values(), 1):
         assembly.notes.say(f"the winding at {node} has no connection to ground; {FREE_WINDING:g} ohms to ground settle its potential and change nothing else")
         assembly.add(Resistor(f"r#float{number}", (node, GROUND), FREE_WINDING))
-    source = assembly.elements[source_name]
-    settled = {find(node) for node in (GROUND, *source.nodes, *tied.values())} | set(tied)
+    driven = assembly.elements[source_name].nodes if source_name else ()
+    settled = {find(node) for node in (GROUND, *driven, *tied.values())} | set(tied)
     loose: dict[str, list[str]] = {}
     for element in elements:
         for node in element.nodes:

@@ -107,6 +107,7 @@ class Deck:
         self.globals: set[str] = set()
         self.consulted: set[str] = set()  # parameters that conditions of .if read
         self.aliases: dict[str, str] = {}
+        self.kinds: dict[tuple[str, int], str] = {}  # what drawings show parts to be, by path and line
         self.auxiliaries: list[Element] = []
         self.missing: list[tuple[str, Place]] = []
         self.outside: list[OutsideError] = []
@@ -125,6 +126,7 @@ class Deck:
         """Sort the statements of a page into ``contents``; what the page itself says wins over what it includes."""
         for what, place in found.skipped:
             self.notes.once(what, f"skipped: {what}", place)
+        self.kinds.update(found.kinds)
         if main:
             self.shown += found.shown
         own: set[str] = set()
@@ -199,6 +201,10 @@ class Deck:
             if name not in known:
                 known[name] = self._number(self.parameters[name], known, (*path, name))
         return evaluate(value, known)
+
+    def kind_of(self, part: Part) -> str:
+        """What the drawing shows a part to be; empty where no drawing tells."""
+        return self.kinds.get((part.place.path, part.place.line), "")
 
     def not_found(self) -> str:
         """What to say of the includes that were not read, where something is not defined; empty if there are none."""

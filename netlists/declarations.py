@@ -1,4 +1,4 @@
-"""Where the audio goes in and comes out, and what can be turned: from ``*@`` lines, from the caller, or by telling names.
+"""What a deck and its caller say of input, output and what can be turned: ``*@`` lines, hints of other dialects, options.
 
     *@ input SOURCE [NODE]           the source that the audio drives; a NODE alone gets a source of its own
     *@ output NODE[,NODE] ...        nodes to listen to, or differences of two
@@ -9,27 +9,16 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 
-from circuits.circuit import GROUND
 from circuits.controls import TAPERS, Control
-from circuits.elements import CurrentSource, Resistor, VoltageSource
 from circuits.errors import CircuitError, NetlistError, Place
-from netlists.assembly import Assembly
 from netlists.expand import Scope
 from netlists.lexer import Span
 from netlists.statements import Declaration, Hint
 from netlists.words import assignments, plain, words
 
-INPUT_NAMES = ("vin", "v_in", "vinput", "vsig", "vsignal", "vguitar", "vgtr", "vgen", "vsource", "vsrc", "vinp", "vi", "vs", "iin", "input", "vac")
-OUTPUT_NAMES = ("out", "output", "vout", "v_out", "spk", "speaker", "load", "audio_out", "aout", "out1", "outp")
-OUTPUT_STARTS = ("out", "vout", "v_out", "spk", "speaker", "load")
-INPUT_NODES = ("in", "input", "vin", "v_in", "inp", "guitar", "guitar_in", "audio_in", "signal_in")
-_LOOK = re.compile(r"\bv(?:db|m|p|r|i)?\(\s*([^\s(),]+)\s*\)", re.IGNORECASE)
-_SHOWN = re.compile(r"\s*\.?(iopin out|print|plot|probe|save|four(ier)?|fft|meas(ure)?|net|wrdata|write|linearize|gnuplot|hardcopy|let)\b", re.IGNORECASE)
-_LOADS = re.compile(r"r_?(l|ld|load|spk|spkr|speaker|loudspeaker)\d?", re.IGNORECASE)
 VERBS = ("input", "output", "control", "switch", "level")
 
 
@@ -102,109 +91,6 @@ def _hint(said: Hint, wishes: Wishes, scope: Scope) -> None:
         wishes.outputs = [(name, place) for name in _output_names(" ".join(word for word in found if word.lower().startswith("v(")))]
     elif said.verb == "pot":
         wishes.pots.append(said.tail)
-
-
-def choose_input(assembly: Assembly, wishes: Wishes) -> str:
-    """Name of the source that the audio drives; adds a source where only a node is named.
-
-    Raises
-    ------
-    NetlistError
-        If the named source is not there, or none is named and none tells; the message lists the candidates.
-    """
-    sources = {name: element for name, element in assembly.elements.items() if isinstance(element, (VoltageSource, CurrentSource))}
-    nodes = {node for element in assembly.elements.values() for node in element.nodes}
-    if wishes.input is not None:
-        (name, *rest), place = wishes.input
-        if name in sources:
-            for node in rest:
-                if node not in sources[name].nodes:
-                    raise NetlistError(f"the input {name} is not connected to {node}", place=place,
-                                       mend=f"Its nodes are {', '.join(sources[name].nodes)}.")
-            return name
-        if name in nodes and not rest and name != GROUND:
-            return _driven(assembly, sources, name, place)
-        close = get_close_matches(name, [*sources, *nodes], 1)
-        raise NetlistError(f"the input {name} is neither a source nor a node", place=place,
-                           mend=f"Did you mean {close[0]}?" if close else f"Sources: {', '.join(sources) or 'none'}.")
-    varying = [name for name, element in sources.items() if "." not in name and (element.waveform is not None or element.ac != 0.0)]
-    telling = [name for name in INPUT_NAMES if name in sources]
-    if len(assembly.played) == 1:
-        assembly.notes.say(f"input: {assembly.played[0]}, which plays a file")
-        return assembly.played[0]
-    for choice in ([name for name in telling if name in varying], varying if len(varying) == 1 else [], telling if not varying else []):
-        if choice:
-            assembly.notes.say(f"input: {choice[0]}, chosen by " + ("its name" if choice[0] in telling else "being the only source with AC or a signal"))
-            return choice[0]
-    silent = [name for name, element in sources.items() if "." not in name and isinstance(element, VoltageSource) and element.dc == 0.0
-              and name not in assembly.deck.sensed]
-    heard = [name for name in varying if sources[name].ac != 0.0] if len(varying) > 1 else silent if not varying else []
-    if len(heard) == 1:
-        assembly.notes.say(f"input: {heard[0]}, chosen by being the only source " + ("with AC" if varying else "of 0 V"))
-        return heard[0]
-    ports = [node.lower() for line in assembly.deck.shown if line.startswith("iopin in ") for node in _LOOK.findall(line)]
-    named = [node for node in (*INPUT_NODES, *ports) if node in nodes]
-    if named and not varying:
-        assembly.notes.say(f"input: the node {named[0]}, chosen by its name")
-        return _driven(assembly, sources, named[0], None)
-    listed = ", ".join(varying or [name for name in sources if "." not in name][:8]) or "none"
-    raise NetlistError("no source says that it is the input" if not varying else "several sources could be the input",
-                       mend=f"Add the line *@ input SOURCE, or give --input; sources: {listed}.")
-
-
-def _driven(assembly: Assembly, sources: dict, node: str, place: Place | None) -> str:
-    """Name of the source between a node and ground; one is made where there is none."""
-    driven = next((one for one in sources.values() if isinstance(one, VoltageSource) and node in one.nodes and GROUND in one.nodes), None)
-    if driven is not None:
-        return driven.name
-    own = next(candidate for candidate in ("vin", *(f"vin{k}" for k in range(2, 100))) if candidate not in assembly.elements)
-    assembly.add(VoltageSource(own, (node, GROUND), ac=1.0, place=place))
-    assembly.notes.say(f"the node {node} is driven by a source of its own, {own}")
-    return own
-
-
-def choose_outputs(assembly: Assembly, wishes: Wishes, flat, chosen: str) -> tuple[str, ...]:
-    """Nodes to listen to; ``flat`` maps a node's name to the circuit's, ``chosen`` is the input.
-
-    Raises
-    ------
-    NetlistError
-        If a named node is not there, or none is named and none tells; the message lists the candidates.
-    """
-    nodes = list(dict.fromkeys(node for element in assembly.elements.values() for node in element.nodes))
-    if wishes.outputs:
-        found = []
-        for name, place in wishes.outputs:
-            pair = [flat(node) for node in name.split(",")]
-            for node in pair:
-                if len(pair) > 2 or (node not in nodes and node != GROUND):
-                    close = get_close_matches(node, nodes, 1)
-                    raise NetlistError(f"the output {name} is no node", place=place,
-                                       mend=f"Did you mean {close[0]}?" if close else f"Nodes: {', '.join(nodes[:12])}.")
-            found.append(",".join(pair) if len(pair) == 2 and pair[1] != GROUND else pair[0])
-        return tuple(dict.fromkeys(found))
-    top = [node for node in nodes if "." not in node and "#" not in node]
-    for name in OUTPUT_NAMES:
-        if name in top:
-            assembly.notes.say(f"output: {name}, chosen by its name")
-            return (name,)
-    starting = [node for node in top if node.startswith(OUTPUT_STARTS)]
-    if len(starting) == 1:
-        assembly.notes.say(f"output: {starting[0]}, chosen by its name")
-        return (starting[0],)
-    source = assembly.elements.get(chosen)
-    fixed = {node for element in assembly.elements.values() if isinstance(element, VoltageSource) for node in element.nodes}
-    fixed |= set(source.nodes) if source is not None else set()
-    looked = dict.fromkeys(flat(node.lower()) for line in assembly.deck.shown if _SHOWN.match(line) for node in _LOOK.findall(line))
-    seen = [node for node in looked if node in nodes and node not in fixed and node != GROUND]
-    loaded = [node for element in assembly.elements.values() if isinstance(element, Resistor) and "." not in element.name and _LOADS.fullmatch(element.name)
-              for node in element.nodes if GROUND in element.nodes and node != GROUND]
-    for found, why in ((seen, "being the only one that the deck looks at"), (loaded, "its load")):
-        if len(found) == 1:
-            assembly.notes.say(f"output: {found[0]}, chosen by {why}")
-            return (found[0],)
-    raise NetlistError("no node says that it is the output", mend="Add the line *@ output NODE, or give --output; nodes: "
-                       + ", ".join((starting or [node for node in top if node != GROUND])[:12]) + ".")
 
 
 def build_controls(scope: Scope, wishes: Wishes, values: dict[str, float]) -> tuple[Control, ...]:

@@ -33,7 +33,7 @@ def line(assembly: Assembly, fields: Fields) -> None:
     ends = (nodes[:2], nodes[2:])
     for k, (plus, minus) in enumerate(ends):
         here, wave = f"{name}#{k}", f"{name}#e{k}"
-        other, other_wave = ends[1 - k], f"{name}#e{1 - k}"
+        other = ends[1 - k]
         assembly.add(Resistor(f"{name}#z{k}", (plus, here), impedance, place))
         drive = f"{name}#d{k}"  # 2 v - e of the other end, at 1 ohm
         assembly.add(Resistor(f"{name}#rd{k}", (drive, GROUND), 1.0, place))

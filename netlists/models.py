@@ -6,6 +6,7 @@ comes from the deck, then from its includes, then from the catalogue; a bare typ
 
 from __future__ import annotations
 
+import re
 from difflib import get_close_matches
 
 from circuits.circuit import Card
@@ -26,6 +27,8 @@ _LETTERS = {"d": (2, 2, ("d",)), "q": (3, 4, ("npn", "pnp", "lpnp")), "j": (3, 3
             "m": (3, 4, ("nmos", "pmos", "vdmos")), "s": (4, 4, ("sw", "vswitch", "aswitch")), "w": (2, 2, ("csw", "iswitch"))}
 _BARE = ("d", "npn", "pnp", "njf", "pjf", "nmos", "pmos", "vdmos", "sw", "csw")
 _VENDOR = frozenset(("mfg", "type", "vceo", "icrating", "iave", "vpk", "vds", "ron", "qg", "irms", "vrev", "vrrm", "ifav", "package", "vgs"))
+_OPPOSITE = ({"npn", "pnp"}, {"njf", "pjf"}, {"nmos", "pmos"})
+_NAME = re.compile(r"[a-z]")  # a model that is only digits is rather a node too many
 MAX_BASES = 10  # ako: of ako: of ako:
 
 
@@ -110,7 +113,8 @@ def card_of(fields: Fields, word: Word) -> Card:
         notes.once(f"card {name}", f"{fields.part.written}: the model {word.text} is taken from the catalogue", word.span.place())
         return catalogued
     relative = standins.nearest(name)
-    if relative is not None and relative.kind in _LETTERS[fields.part.letter][2]:
+    shown = fields.scope.deck.kind_of(fields.part)
+    if relative is not None and relative.kind in _LETTERS[fields.part.letter][2] and {relative.kind, shown} not in _OPPOSITE:
         notes.lose(f"{fields.part.written}: the model {word.text} is not defined; {relative.name.upper()} stands in", word.span.place())
         return relative
     known: dict[str, Model] = {}
@@ -118,11 +122,14 @@ def card_of(fields: Fields, word: Word) -> Card:
     while scope is not None:
         known |= scope.contents.models
         scope = scope.parent
-    close = get_close_matches(name, known, 1)
-    better = known[close[0]].written if close else standins.suggest(name)
-    mend = f"Did you mean {better}?" if better else f"Add .model {word.text} ..."
-    if not better:
-        mend = fields.scope.deck.not_found() or mend
+    letter = fields.part.letter
+    close = get_close_matches(name, known, 1, 0.75)
+    better = known[close[0]].written if close else standins.suggest(name, _LETTERS[letter][2])
+    common = standins.common(letter, name, shown) if not better and not fields.scope.deck.outside and _NAME.search(name) else None
+    if common is not None:
+        notes.lose(f"{fields.part.written}: nobody knows the model {word.text}; {common.name.upper()}, a common {common.kind}, stands in", word.span.place())
+        return common
+    mend = f"Did you mean {better}?" if better else fields.scope.deck.not_found() or f"Add .model {word.text} ..."
     raise NetlistError(f"{fields.part.written} uses the model {word.text}, which is not defined", mend=mend, place=word.span.place(),
                        element=fields.name)
 

@@ -75,6 +75,8 @@ class Page:
         What was left out: ``.control`` blocks, lines after ``.end``.
     shown : tuple of str
         Lines of ``.control`` blocks, which may name what the author looks at.
+    kinds : mapping of (str, int) to str
+        Path and line of a part to the kind that a drawing shows it to be.
     """
 
     stretches: tuple[Stretch, ...]
@@ -82,6 +84,7 @@ class Page:
     sections: dict[str, Stretch] = field(default_factory=dict)
     skipped: tuple[tuple[str, Place], ...] = ()
     shown: tuple[str, ...] = ()
+    kinds: dict[tuple[str, int], str] = field(default_factory=dict)
 
 
 def page(stretch: Stretch, *, main: bool) -> Page:

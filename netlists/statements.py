@@ -19,7 +19,7 @@ FOREIGN = frozenset((
     "save", "width", "backanno", "title", "net", "sp", "hb", "pss", "alter", "data", "enddata", "savebias", "loadbias", "machine", "endmachine",
     "runtime", "input_impedance", "text", "watch", "mc", "wc", "stimulus", "alias", "endalias", "csparam", "ends", "endl", "endc", "end", "eom",
     "control", "spef", "ferret", "opt", "autoconverge", "distribution", "stimlib", "version", "dout"))
-SHOWING = frozenset(("print", "plot", "probe", "save", "four", "fft", "meas", "measure", "net"))  # of them, those that name what is looked at
+SHOWING = frozenset(("print", "plot", "probe", "save", "four", "fft", "meas", "measure", "net", "dc"))  # of them, those that name what is looked at or swept
 
 
 CONDITIONAL = re.compile(r"\.(if|elseif|elif|else|endif)\b", re.IGNORECASE)

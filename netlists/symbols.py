@@ -5,11 +5,8 @@ Coordinates are those of the unrotated symbol, y downwards. Other symbols are re
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from typing import Mapping
-
-from circuits.devices import catalogue
 
 Point = tuple[int, int]
 
@@ -47,8 +44,8 @@ _CURRENT = ((0, 0), (0, 80))
 _BIPOLAR = ((64, 0), (0, 48), (64, 96))
 _JFET = ((48, 0), (0, 64), (48, 96))
 _MOSFET = ((48, 0), (0, 80), (48, 96))
-_OPAMP = ((-32, 80), (-32, 48), (0, 32), (0, 96), (32, 64))
-_UNIVERSAL = ((-32, 16), (-32, -16), (0, -32), (0, 32), (32, 0))
+UPRIGHT_OPAMP = ((-32, 80), (-32, 48), (0, 32), (0, 96), (32, 64))
+CENTRED_OPAMP = ((-32, 16), (-32, -16), (0, -32), (0, 32), (32, 0))
 
 STOCK: dict[str, Symbol] = {
     **{name: _stock("R", "R", *_TALL) for name in ("res", "europeanresistor")}, "res2": _stock("R", "R", *_SHORT), "res60": _stock("R", "R", *_TALL),
@@ -68,7 +65,7 @@ STOCK: dict[str, Symbol] = {
     "sw": _stock("S", "SW", *_SOURCE, (-48, 80), (-48, 32)), "csw": _stock("W", "CSW", *_CURRENT),
     "tline": _stock("T", "Td=50n Z0=50", (-48, -16), (-48, 16), (48, -16), (48, 16)), "jumper": _stock("R", "0", (-32, 64), (32, 64)),
     "xvaristor": _stock("X", "varistor", *_TALL), "neonbulb": _stock("X", "neonbulb", (0, -48), (0, 48)),
-    "pote": _stock("X", "Rt=1K", (16, 32), (16, 96), (-16, 64), SpiceModel="Pot", Value2="Set=.5"), "opamp5": _stock("X", "", *_OPAMP, SpiceModel="level1"),
+    "pote": _stock("X", "Rt=1K", (16, 32), (16, 96), (-16, 64), SpiceModel="Pot", Value2="Set=.5"), "opamp5": _stock("X", "", *UPRIGHT_OPAMP, SpiceModel="level1"),
     "potentiometer-1": _stock("X", "Rtot=10k", *_TALL, (64, 64), SpiceModel="potentiometer", SpiceLine="wiper=.5"),
     "triodeh": _stock("X", "", (0, -48), (-48, 0), (-32, 48), (-16, 64), (16, 64), SpiceModel="Triode"),
     "dio_gz34": _stock("X", "", (0, -48), (64, -48), (0, 48), SpiceModel="GZ34RY"), "diode_tube": _stock("X", "diode", (0, -48), (-32, 48)),
@@ -78,10 +75,10 @@ STOCK: dict[str, Symbol] = {
     "nk_pentode_rr": _stock("X", "", (0, -64), (48, 0), (48, 16), (-16, 64), SpiceModel="EF86"),
     "triode": _stock("X", "Triode", (0, -48), (-48, 0), (-32, 48)), "tetrode": _stock("X", "Tetrode", (0, -48), (48, 0), (-48, 16), (-32, 64)),
     "pentode": _stock("X", "Pentode", (-32, 64), (-48, 16), (48, 0), (-48, -16), (0, -64)),
-    "opamp": _stock("X", "opamp", (-32, 48), (-32, 80), (32, 64), SpiceLine="Aol=100K", SpiceLine2="GBW=10Meg"), "opamp2": _stock("X", "opamp2", *_OPAMP),
+    "opamp": _stock("X", "opamp", (-32, 48), (-32, 80), (32, 64), SpiceLine="Aol=100K", SpiceLine2="GBW=10Meg"), "opamp2": _stock("X", "opamp2", *UPRIGHT_OPAMP),
     **{name: _stock("X", name.upper(), (-32, 80), (-32, 48), (16, 32), (0, 96), (32, 64), (-16, 32), (0, 32)) for name in ("lm308", "lm108a", "lt1008")},
-    "universalopamp": _stock("X", "", *_UNIVERSAL, SpiceModel="level1", Value2="Avol=1Meg GBW=10Meg Vos=0"),
-    **{name: _stock("X", "", *_UNIVERSAL, SpiceModel="level2", Value2="Avol=1Meg GBW=10Meg Slew=10Meg", SpiceLine="Ilimit=25m Rail=0 Vos=0")
+    "universalopamp": _stock("X", "", *CENTRED_OPAMP, SpiceModel="level1", Value2="Avol=1Meg GBW=10Meg Vos=0"),
+    **{name: _stock("X", "", *CENTRED_OPAMP, SpiceModel="level2", Value2="Avol=1Meg GBW=10Meg Slew=10Meg", SpiceLine="Ilimit=25m Rail=0 Vos=0")
        for name in ("universalopamp2", "universalopamps", "universalopamps2", "universalopamp3", "universalopamp4")},
     **{name: _stock("X", "Rt=10K set=.5", (16, 96), (16, 16), (64, 64), SpiceModel="potentiometer") for name in ("pot", "potentiometer")},
     **{name: _stock("X", "Rtot=10K wiper=.5", *_TALL, (64, 64), SpiceModel="potentiometer")
@@ -136,35 +133,8 @@ def opamp_symbol(name: str) -> Symbol | None:
     >>> opamp_symbol("lt1001").pins[4], opamp_symbol("lt1010")
     ((32, 64), None)
     """
-    pins = _OPAMP if name in _UPRIGHT else _UNIVERSAL if name in _CENTRED else None
+    pins = UPRIGHT_OPAMP if name in _UPRIGHT else CENTRED_OPAMP if name in _CENTRED else None
     return None if pins is None else Symbol(pins, {"Prefix": "X", "Value": name.upper()})
-
-
-_OPAMP_LIKE = re.compile(r"(tl0|lm[1-9]|lme|ne5|sa5|lf[34]|rc4|jrc|nj[mu]|opa|ad[78]|ca31|mc1|mc3|ua7|lt[c16]|op\d\d|mcp6|ts9|ba[14]|m52)\w*", re.IGNORECASE)
-
-
-def guessed_symbol(name: str, values: tuple[str, ...], fits) -> Symbol | None:
-    """A symbol whose file is not there: an op-amp or a tube by its name, with the stock pins that all lie on something of the drawing.
-
-    Parameters
-    ----------
-    name : str
-        With its folders.
-    values : tuple of str
-        What the drawing says is its model.
-    fits : callable
-        Whether all pins of a symbol lie on a wire's end, a flag or another pin.
-    """
-    base = name.replace("\\", "/").split("/")[-1]
-    named = (base, *values)
-    if any(_OPAMP_LIKE.fullmatch(word) for word in named):
-        layouts = [Symbol(pins, {"Prefix": "X", "Value": base.upper()}) for pins in (_OPAMP, _UNIVERSAL)]
-    else:
-        kinds = {card.kind for card in map(catalogue.find, named) if card is not None} | {base.lower().split("_")[-1]}
-        likely = ("triode", "nk_triode_l", "nk_triode_r") if "triode" in kinds else ("tetrode", "nk_pentode_ll", "nk_pentode_lr", "nk_pentode_rr") if kinds & {"pentode", "tetrode"} else ()
-        layouts = [Symbol(STOCK[one].pins, {"Prefix": "X", "Value": base}) for one in likely]
-    found = [layout for layout in layouts if fits(layout)]
-    return found[0] if found else None
 
 
 def read_symbol(text: str) -> Symbol:

@@ -129,6 +129,12 @@ def test_symbols_of_a_drawing_stay_in_its_folder(tmp_path):
     inside.mkdir()
     (tmp_path / "secret.asy").write_text("Version 4\nSYMATTR Prefix X\nPIN 0 0 LEFT 8\n")
     for name in ("..\\\\secret", "../secret", str(tmp_path / "secret")):
-        (inside / "a.asc").write_text(f"Version 4\nSYMBOL {name} 0 0 R0\nSYMATTR InstName X1\n")
+        (inside / "a.asc").write_text(f"Version 4\nFLAG 0 0 in\nSYMBOL {name} 0 0 R0\nSYMATTR InstName X1\nSYMATTR Value tl072\nTEXT 0 0 Left 0 !Vin in 0 AC 1\\nR1 in out 1k\n")
         with pytest.raises(NetlistError, match="leaves the folder|is not known"):
-            read(inside / "a.asc")
+            read(inside / "a.asc", strict=True)
+        try:
+            circuit = read(inside / "a.asc")
+        except NetlistError as error:
+            assert "leaves the folder" in str(error)
+        else:
+            assert [element.name for element in circuit.elements] == ["vin", "r1"], "its file is not opened"

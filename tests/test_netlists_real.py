@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from circuits.devices import catalogue
-from circuits.errors import NetlistError
+from circuits.errors import CircuitError, NetlistError
 from circuits.nodal.equations import assemble
 from circuits.nodal.operating import operating_point
 from circuits.nodal.processor import NodalProcessor
@@ -37,12 +37,39 @@ def test_where_audio_enters_and_leaves(deck, source, output, why):
     assert sum(note.startswith(("input: ", "output: ")) for note in circuit.notes) == 2, "what was chosen is told"
 
 
-@pytest.mark.parametrize("deck, words", [
-    ("V1 a 0 SIN(0 1 50)\nV2 g 0 SIN(0 .1 1k)\nR1 a out 1k\nR2 g out 1k", "several sources could be the input"),
-    ("V1 1 0 AC 1\nR1 1 2 1k\nR2 2 3 1k\nC1 3 0 1n\n.print ac v(3) v(2)", "no node says that it is the output")])
-def test_what_says_too_little_is_asked_for(deck, words):
-    with pytest.raises(NetlistError, match=words):
-        read_text(f"title\n{deck}\n")
+@pytest.mark.parametrize("deck, source, outputs, words", [
+    ("V1 a 0 SIN(0 1 50)\nV2 g 0 SIN(0 .1 1k)\nR1 a out 1k\nR2 g out 1k", "v2", ("out",), "input: v2, a guess: of v1, v2 it alone is no mains"),
+    ("V1 a 0 SIN(0 325 400)\nV2 g 0 SIN(0 .1 1k)\nR1 a out 1k\nR2 g out 1k", "v2", ("out",), "it alone is no mains"),
+    ("V1 a 0 SIN(0 1 440)\nV2 g 0 SIN(0 .1 1k)\nR1 a out 1k\nR2 g out 1k", "", ("out",), "several sources could be the input; add the line *@ input SOURCE, or give --input, to play it; sources: v1, v2"),
+    ("Vin_a a 0 SIN(0 1 440)\nVin_b g 0 SIN(0 .1 1k)\nR1 a out 1k\nR2 g out 1k", "vin_a", ("out",), "input: vin_a, a guess: the first of vin_a, vin_b"),
+    ("V1 p 0 9\nRp p out 1k\nR1 fuzz_in out 1k\nR2 fuzz_in 0 1k", "vin", ("out",), "input: the node fuzz_in, a guess by its name"),
+    ("V1 p 0 9\nV2 g 0 1\nRp p out 1k\nR1 g out 1k\n.dc V2 0 1 .1", "v2", ("out",), "input: v2, a guess: .dc sweeps it"),
+    ("V1 p 0 9\nRp p out 1k", "", ("out",), "no source says that it is the input; add the line *@ input SOURCE, or give --input, to play it; sources: v1"),
+    ("V1 1 0 AC 1\nR1 1 2 1k\nR2 2 3 1k\nC1 3 0 1n\n.print ac v(3) v(2)", "v1", ("3",), "output: 3, a guess: the one farthest from the input of those that the deck looks at"),
+    ("V1 1 0 AC 1\nR1 1 2 1k\nQ1 4 2 0 NPN\nV2 p 0 9\nRc p 4 10k\nC2 4 5 1u\nR4 5 0 10k\nCf 4 2 1n", "v1", ("5",), "output: 5, a guess: the node farthest from the input; name another by --output; nodes: 1, 2, 4, p, 5"),
+    ("V1 1 0 AC 1\nR1 1 2 1k\nR2 2 3 1k\nE1 4 0 3 0 -9\nR3 4 2 1k\nR4 4 6 1k\nC9 6 0 10u", "v1", ("4",), "output: 4, a guess: the node farthest from the input"),
+    ("V1 outa 0 AC 1\nV2 outb 0 1\nR1 outa outb 1k", "v1", (), "no node says that it is the output; add the line *@ output NODE, or give --output, to play it; nodes: outa, outb")])
+def test_what_says_too_little_is_guessed_or_left_open_and_told(deck, source, outputs, words):
+    circuit = read_text(f"title\n{deck}\n")
+    assert (circuit.input, circuit.outputs) == (source, outputs) and any(words in note for note in circuit.notes), circuit.notes
+    with pytest.raises(NetlistError, match="a guess|no source says|several sources|no node says"):
+        read_text(f"title\n{deck}\n", strict=True)
+    if not source or not outputs:
+        with pytest.raises(CircuitError, match="the circuit has no (input. Name a source or a node with .*; sources: v1(, v2)?; nodes: |output. Name a node with .*; nodes: outa, outb)"):
+            NodalProcessor(circuit, 48000.0)
+
+
+def test_a_model_that_nobody_knows():
+    deck = "title\nVin in 0 AC 1\nR1 in out 1k\n"
+    for line, stands in (("D1 out 0 SZ77", "1n4148"), ("Q1 out in 0 X77", "2n3904"), ("Q1 out in 0 XPNP7", "2n3906"), ("J1 out in 0 X77", "2n5457"), ("M1 out in 0 0 X77", "irf530")):
+        circuit = read_text(f"{deck}{line}\n")
+        assert circuit.elements[-1].card.name == stands and any("nobody knows the model" in note and "stands in" in note for note in circuit.notes)
+        with pytest.raises(NetlistError, match="nobody knows the model"):
+            read_text(f"{deck}{line}\n", strict=True)
+    with pytest.raises(NetlistError, match=r"Did you mean 1N4148\?"):
+        read_text(f"{deck}D1 out 0 1N41448\n")  # a slip of the pen
+    drawn = "Version 4\nSHEET 1 1 1\nFLAG 64 0 out\nFLAG 0 48 in\nFLAG 64 96 0\nSYMBOL pnp 0 0 R0\nSYMATTR InstName Q1\nSYMATTR Value X77\nTEXT 0 0 Left 0 !Vin in 0 AC 1\\nR1 in out 1k\n"
+    assert read_text(drawn).element("q1").card.name == "2n3906", "the drawing shows which way the arrow points"
 
 
 def test_a_file_of_one_subcircuit_is_played():
@@ -94,9 +121,9 @@ def test_a_symbol_that_is_nowhere_is_guessed_by_name_and_wires():
     text = "Version 4\nSHEET 1 880 680\n" + "".join(FLAG.format(*at, name) for name, at in pins.items()) + "SYMBOL Mine\\\\TL072 0 0 R0\nSYMATTR InstName U1\n"
     text += "TEXT 0 0 Left 0 !Vin inp 0 0\\nVp vp 0 9\\nVm vm 0 -9\\nR1 o inm 1k\\nR2 inm 0 1k\nTEXT 0 0 Left 0 ;*@ output o\n"
     circuit = read_text(text)
-    assert circuit.element("x§u1").nodes == ("inp", "inm", "vp", "vm", "o") and any("its pins are taken to be where" in note for note in circuit.notes)
+    assert circuit.element("x§u1").nodes == ("inp", "inm", "vp", "vm", "o") and any("taken for a part of the kind opamp, whose pins are where the drawing has something" in note for note in circuit.notes)
     with pytest.raises(NetlistError, match="the symbol Mine.*TL072 is not known"):
-        read_text(text.replace("FLAG 0 96 vm", "FLAG 0 112 vm"))
+        read_text(text.replace("FLAG 0 96 vm", "FLAG 0 112 vm"), strict=True)
 
 
 def test_ports_of_a_drawing_are_its_input_and_output():

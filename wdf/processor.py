@@ -15,7 +15,7 @@ import numpy as np
 from circuits.circuit import Circuit
 from circuits.controls import Control
 from circuits.errors import CircuitError
-from circuits.graph import check
+from circuits.graph import check, check_ends
 from circuits.nodal import transient
 from circuits.nodal.account import counted, demand
 from circuits.nodal.equations import assemble
@@ -77,10 +77,7 @@ class WdfProcessor:
     def __init__(self, circuit: Circuit, sample_rate: float, *, tolerance: float = TOLERANCE, rule: str = "trapezoidal",
                  root: str = "", strict: bool = False, glide: float = 0.0, kernel: str = "auto", fast: bool = False):
         check(circuit)
-        if not circuit.input:
-            raise CircuitError("the circuit has no input", mend="Name a source with *@ input or --input.")
-        if not circuit.outputs:
-            raise CircuitError("the circuit has no output", mend="Name a node with *@ output or --output.")
+        check_ends(circuit)
         self.circuit = circuit
         self.tolerance = float(tolerance)
         self.strict = strict

@@ -15,7 +15,7 @@ import numpy as np
 from circuits.circuit import Circuit
 from circuits.controls import Control
 from circuits.errors import CircuitError
-from circuits.graph import check
+from circuits.graph import check, check_ends
 from circuits.nodal import compiled, emitted, transient
 from circuits.nodal.account import counted, demand
 from circuits.nodal.course import STILL
@@ -72,10 +72,7 @@ class NodalProcessor:
     def __init__(self, circuit: Circuit, sample_rate: float, *, tolerance: float = TOLERANCE, rule: str = "trapezoidal", strict: bool = False,
                  glide: float = 0.0, kernel: str = "auto"):
         check(circuit)
-        if not circuit.input:
-            raise CircuitError("the circuit has no input", mend="Name a source with *@ input or --input.")
-        if not circuit.outputs:
-            raise CircuitError("the circuit has no output", mend="Name a node with *@ output or --output.")
+        check_ends(circuit)
         self.circuit = circuit
         self.rule = rule
         self.tolerance = float(tolerance)

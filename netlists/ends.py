@@ -1,0 +1,237 @@
+"""Where the audio goes in and comes out of a deck: what its lines say, else telling names, else a guess that is told as one.
+
+Where nothing tells, the circuit is read without an input or an output; whoever wants to play it is asked for them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from difflib import get_close_matches
+
+from circuits.circuit import EXPRESSION_TYPES, GROUND, Element
+from circuits.elements import (BehaviouralCurrent, BehaviouralVoltage, Capacitor, Coupling, CurrentSource, Device, Nullor, Resistor, VoltageControlledCurrent,
+                               VoltageControlledVoltage, VoltageSource)
+from circuits.errors import NetlistError, Place
+from circuits.expressions import Voltage, leaves
+from netlists.assembly import Assembly
+from netlists.declarations import Wishes
+
+INPUT_NAMES = ("vin", "v_in", "vinput", "vsig", "vsignal", "vguitar", "vgtr", "vgen", "vsource", "vsrc", "vinp", "vi", "vs", "iin", "input", "vac")
+OUTPUT_NAMES = ("out", "output", "vout", "v_out", "spk", "speaker", "load", "audio_out", "aout", "out1", "outp")
+OUTPUT_STARTS = ("out", "vout", "v_out", "spk", "speaker", "load")
+INPUT_NODES = ("in", "input", "vin", "v_in", "inp", "guitar", "guitar_in", "audio_in", "signal_in", "in1", "input1", "in_1")
+LOUDEST = 30.0      # volts: a sine of more comes out of the wall or a transformer, not out of a guitar
+BYPASS = 1e-6       # farads to ground from which a node counts as at rest
+_HUMS = (50.0, 60.0, 100.0, 120.0)
+_LOOK = re.compile(r"\bv(?:db|m|p|r|i)?\(\s*([^\s(),]+)\s*\)", re.IGNORECASE)
+_SHOWN = re.compile(r"\s*\.?(iopin out|print|plot|probe|save|four(ier)?|fft|meas(ure)?|net|wrdata|write|linearize|gnuplot|hardcopy|let)\b", re.IGNORECASE)
+_SWEPT = re.compile(r"\s*\.dc\s+(\S+)", re.IGNORECASE)
+_LOADS = re.compile(r"r_?(l|ld|load|spk|spkr|speaker|loudspeaker)\d?", re.IGNORECASE)
+_UNNAMED = re.compile(r"n?\d+")
+_ENTRANCE = re.compile(r"(.*[_.-])?(in|input|inp|vin|guitar)[0-9]?([_.+-].*)?")
+
+
+def choose_input(assembly: Assembly, wishes: Wishes) -> str:
+    """Name of the source that the audio drives; adds a source where only a node is named; empty where nothing tells.
+
+    Raises
+    ------
+    NetlistError
+        If the named source is not there; or, where strict, for a guess and for none.
+    """
+    sources = {name: element for name, element in assembly.elements.items() if isinstance(element, (VoltageSource, CurrentSource))}
+    nodes = dict.fromkeys(node for element in assembly.elements.values() for node in element.nodes)
+    if wishes.input is not None:
+        return _wished(assembly, wishes, sources, nodes)
+    notes = assembly.notes
+    varying = [name for name, element in sources.items() if "." not in name and (element.waveform is not None or element.ac != 0.0)]
+    telling = [name for name in INPUT_NAMES if name in sources]
+    if len(assembly.played) == 1:
+        notes.say(f"input: {assembly.played[0]}, which plays a file")
+        return assembly.played[0]
+    for choice in ([name for name in telling if name in varying], varying if len(varying) == 1 else [], telling if not varying else []):
+        if choice:
+            notes.say(f"input: {choice[0]}, chosen by " + ("its name" if choice[0] in telling else "being the only source with AC or a signal"))
+            return choice[0]
+    silent = [name for name, element in sources.items() if "." not in name and isinstance(element, VoltageSource) and element.dc == 0.0
+              and name not in assembly.deck.sensed]
+    heard = [name for name in varying if sources[name].ac != 0.0] if len(varying) > 1 else silent if not varying else []
+    if len(heard) == 1:
+        notes.say(f"input: {heard[0]}, chosen by being the only source " + ("with AC" if varying else "of 0 V"))
+        return heard[0]
+    ports = [node.lower() for line in assembly.deck.shown if line.startswith("iopin in ") for node in _LOOK.findall(line)]
+    named = [node for node in (*INPUT_NODES, *ports) if node in nodes]
+    if named and not varying:
+        notes.say(f"input: the node {named[0]}, chosen by its name")
+        return _driven(assembly, sources, named[0], None)
+    return _guessed_input(assembly, sources, list(nodes), heard or varying)
+
+
+def _wished(assembly: Assembly, wishes: Wishes, sources: dict, nodes: dict) -> str:
+    (name, *rest), place = wishes.input
+    if name in sources:
+        for node in rest:
+            if node not in sources[name].nodes:
+                raise NetlistError(f"the input {name} is not connected to {node}", place=place, mend=f"Its nodes are {', '.join(sources[name].nodes)}.")
+        return name
+    if name in nodes and not rest and name != GROUND:
+        return _driven(assembly, sources, name, place)
+    close = get_close_matches(name, [*sources, *nodes], 1)
+    raise NetlistError(f"the input {name} is neither a source nor a node", place=place,
+                       mend=f"Did you mean {close[0]}?" if close else f"Sources: {', '.join(sources) or 'none'}.")
+
+
+def _guessed_input(assembly: Assembly, sources: dict, nodes: list[str], several: list[str]) -> str:
+    """One source of several that is no supply, a node with an input's name among others, or what a bench sweeps; told, and refused where strict."""
+    notes = assembly.notes
+    signals = [name for name in several if not _is_supply(sources[name])]
+    if len(signals) == 1:
+        notes.lose(f"input: {signals[0]}, a guess: of {', '.join(several)} it alone is no mains; name another by --input")
+        return signals[0]
+    alike = [name for name in signals if name.startswith(("vin", "v_in", "vsig"))]
+    if len(alike) > 1:
+        notes.lose(f"input: {alike[0]}, a guess: the first of {', '.join(alike)}; name another by --input")
+        return alike[0]
+    if not several:
+        top = [node for node in nodes if "#" not in node and _ENTRANCE.fullmatch(node)]
+        top = [node for node in top if "." not in node] or top
+        if len(top) == 1:
+            notes.lose(f"input: the node {top[0]}, a guess by its name; name another by --input")
+            return _driven(assembly, sources, top[0], None)
+        swept = [found[1].lower() for line in assembly.deck.shown if (found := _SWEPT.match(line))]
+        if swept and swept[0] in sources:
+            notes.lose(f"input: {swept[0]}, a guess: .dc sweeps it; name another by --input")
+            return swept[0]
+    listed = ", ".join(several or [name for name in sources if "." not in name][:8]) or "none"
+    what = "several sources could be the input" if several else "no source says that it is the input"
+    notes.lose(f"{what}; add the line *@ input SOURCE, or give --input, to play it; sources: {listed}")
+    return ""
+
+
+def _is_supply(source: Element) -> bool:
+    """Whether a source is the mains, a heater or a ripple: a loud sine, or one of the mains' frequencies."""
+    wave = source.waveform
+    if wave is None or wave.shape != "sin":
+        return False
+    numbers = [value for value in wave.values[:3] if isinstance(value, (int, float))]
+    return len(numbers) == 3 and (abs(numbers[1]) > LOUDEST or numbers[2] in _HUMS)
+
+
+def _driven(assembly: Assembly, sources: dict, node: str, place: Place | None) -> str:
+    """Name of the source between a node and ground; one is made where there is none."""
+    driven = next((one for one in sources.values() if isinstance(one, VoltageSource) and node in one.nodes and GROUND in one.nodes), None)
+    if driven is not None:
+        return driven.name
+    own = next(candidate for candidate in ("vin", *(f"vin{k}" for k in range(2, 100))) if candidate not in assembly.elements)
+    assembly.add(VoltageSource(own, (node, GROUND), ac=1.0, place=place))
+    assembly.notes.say(f"the node {node} is driven by a source of its own, {own}")
+    return own
+
+
+def choose_outputs(assembly: Assembly, wishes: Wishes, flat, chosen: str) -> tuple[str, ...]:
+    """Nodes to listen to; ``flat`` maps a node's name to the circuit's, ``chosen`` is the input; empty where nothing tells.
+
+    Raises
+    ------
+    NetlistError
+        If a named node is not there; or, where strict, for a guess and for none.
+    """
+    nodes = list(dict.fromkeys(node for element in assembly.elements.values() for node in element.nodes))
+    if wishes.outputs:
+        found = []
+        for name, place in wishes.outputs:
+            pair = [flat(node) for node in name.split(",")]
+            for node in pair:
+                if len(pair) > 2 or (node not in nodes and node != GROUND):
+                    close = get_close_matches(node, nodes, 1)
+                    raise NetlistError(f"the output {name} is no node", place=place,
+                                       mend=f"Did you mean {close[0]}?" if close else f"Nodes: {', '.join(nodes[:12])}.")
+            found.append(",".join(pair) if len(pair) == 2 and pair[1] != GROUND else pair[0])
+        return tuple(dict.fromkeys(found))
+    notes = assembly.notes
+    top = [node for node in nodes if "." not in node and "#" not in node]
+    for name in OUTPUT_NAMES:
+        if name in top:
+            notes.say(f"output: {name}, chosen by its name")
+            return (name,)
+    starting = [node for node in top if node.startswith(OUTPUT_STARTS)]
+    if len(starting) == 1:
+        notes.say(f"output: {starting[0]}, chosen by its name")
+        return (starting[0],)
+    fixed = _fixed(assembly, chosen)
+    looked = dict.fromkeys(flat(node.lower()) for line in assembly.deck.shown if _SHOWN.match(line) for node in _LOOK.findall(line))
+    seen = [node for node in looked if node in nodes and node not in fixed and node != GROUND]
+    loaded = [node for element in assembly.elements.values() if isinstance(element, Resistor) and "." not in element.name and _LOADS.fullmatch(element.name)
+              for node in element.nodes if GROUND in element.nodes and node != GROUND]
+    for found, why in ((seen, "being the only one that the deck looks at"), (loaded, "its load")):
+        if len(found) == 1:
+            notes.say(f"output: {found[0]}, chosen by {why}")
+            return (found[0],)
+    listed = ", ".join((starting or seen or [node for node in top if node != GROUND])[:12])
+    far = _far(assembly, chosen, fixed)
+    for found, why in ((starting, "the one farthest from the input of those with an output's name"), (seen, "the one farthest from the input of those that the deck looks at"),
+                       (top, "the node farthest from the input")):
+        reached = [node for node in found if node in far]
+        if reached:
+            best = max(reached, key=lambda node: (far[node], nodes.index(node)))
+            notes.lose(f"output: {best}, a guess: {why}; name another by --output; nodes: {listed}")
+            return (best,)
+    notes.lose(f"no node says that it is the output; add the line *@ output NODE, or give --output, to play it; nodes: {listed}")
+    return ()
+
+
+def _fixed(assembly: Assembly, chosen: str) -> set[str]:
+    """Nodes that a source holds."""
+    fixed = {node for element in assembly.elements.values() if isinstance(element, VoltageSource) for node in element.nodes}
+    source = assembly.elements.get(chosen)
+    return fixed | (set(source.nodes) if source is not None else set())
+
+
+def _far(assembly: Assembly, chosen: str, fixed: set[str]) -> dict[str, float]:
+    """Nodes that a signal from the input reaches, each with how many parts lie between; half a part more where a resistor to ground waits for it.
+
+    Supplies, and nodes that a large capacitor holds, are passed over; what controls an amplifier is not reached from its output.
+    """
+    source = assembly.elements.get(chosen)
+    if source is None:
+        return {}
+    elements = assembly.elements
+    still = (fixed - set(source.nodes)) | {GROUND}
+    still |= {node for element in elements.values() if isinstance(element, Capacitor) and GROUND in element.nodes and isinstance(element.value, (int, float))
+              and element.value >= BYPASS for node in element.nodes}
+    ways: dict[str, set[str]] = {}
+    for element in elements.values():
+        for starts, ends in _paths(element, elements):
+            for node in starts:
+                ways.setdefault(node, set()).update(ends)
+    far = {node: 0.0 for node in source.nodes if node != GROUND}
+    waiting = deque(far)
+    while waiting:
+        here = waiting.popleft()
+        for node in sorted(ways.get(here, ())):
+            if node not in far and node not in still:
+                far[node] = far[here] + 1.0
+                waiting.append(node)
+    loaded = {node for element in elements.values() if isinstance(element, Resistor) and GROUND in element.nodes for node in element.nodes}
+    return {node: steps + (0.5 if node in loaded else 0.0) for node, steps in far.items() if steps > 0.0}
+
+
+def _paths(element: Element, elements: dict[str, Element]) -> list[tuple[set[str], set[str]]]:
+    """Which nodes of a part move which."""
+    nodes = element.nodes
+    if isinstance(element, (VoltageSource, CurrentSource)):
+        return []
+    if isinstance(element, (VoltageControlledVoltage, VoltageControlledCurrent)):
+        return [(set(nodes[2:]), set(nodes[:2]))]
+    if isinstance(element, Nullor):
+        return [(set(nodes[:2]), {nodes[2]})]
+    if isinstance(element, (BehaviouralVoltage, BehaviouralCurrent)) and isinstance(element.expression, EXPRESSION_TYPES):
+        seen = {node for leaf in leaves(element.expression) if isinstance(leaf, Voltage) for node in (leaf.plus, leaf.minus)}
+        return [(seen, set(nodes))]
+    if isinstance(element, Device) and element.card.kind in ("opamp", "opamp_ideal"):
+        return [(set(nodes[:2]), {nodes[-1]})]
+    if isinstance(element, Coupling):
+        coils = {node for name in element.inductors if name in elements for node in elements[name].nodes}
+        return [(coils, coils)]
+    return [(set(nodes), set(nodes))]
