@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from circuits.errors import NetlistError, Place
@@ -23,6 +23,7 @@ MAX_LEVELS = 10         # drawings inside each other
 _ODD = re.compile(r"[(){}=,;'\"\s]")
 _FILE = re.compile(r"\.(lib|sub|mod|cir|inc|txt|spi|ckt|net|subckt|model|models|bjt|dio|mos|jft)$", re.IGNORECASE)
 _ROTATED = {"0": lambda x, y: (x, y), "90": lambda x, y: (-y, x), "180": lambda x, y: (-x, -y), "270": lambda x, y: (y, -x)}
+_SET = re.compile(r"\b(wiper|set|t|w|pos)\s*=", re.IGNORECASE)
 _KINDS = {"QN": "npn", "QP": "pnp", "JN": "njf", "JP": "pjf", "MN": "nmos", "MP": "pmos"}  # prefix to what the symbol shows
 _ORDER = ("SpiceModel", "Value", "Value2", "SpiceLine", "SpiceLine2")
 
@@ -189,7 +190,10 @@ def _guessed(placed: _Placed, points: set[Point], loose: set[Point], place: Plac
         notes.lose(f"{name}: the symbol {placed.name} is not known, and its pins can't be told: it is left out, and what it connects is cut; put {base}.asy beside the drawing", place)
         return Symbol(()), ""
     notes.lose(f"{name}: the symbol {base} is not there; it is taken for a part of the kind {found.kind}, whose pins are where the drawing has something to connect to", place)
-    return found.symbol, found.kind
+    symbol = found.symbol
+    if found.kind == "potentiometer" and _SET.search(" ".join(placed.attributes.values())):  # the drawing says where it stands
+        symbol = replace(symbol, attributes={key: value for key, value in symbol.attributes.items() if key != "SpiceLine"})
+    return symbol, found.kind
 
 
 def _symbol(placed: _Placed, files: Files, folder: Path | None, place: Place) -> Symbol | None:

@@ -41,6 +41,7 @@ class Component:
     flip: bool
     line: int
     nodes: dict[str, str] = field(default_factory=dict)
+    inner: list["Component"] = field(default_factory=list)  # of a Circuit, whose terminals then name its own nodes
 
 
 def clean(name: str) -> str:
@@ -65,6 +66,7 @@ class Maker:
         self.one = components[0]
         self.name = ""
         self.crowd: dict[str, int] = {}  # terminals at each node
+        self.defined = {one.attributes.get("Name", "").lower(): Voltage(one.nodes["Anode"], one.nodes["Cathode"]) for one in components if one.kind == "VoltageDefinition"}
         for one in components:
             for node in one.nodes.values():
                 self.crowd[node] = self.crowd.get(node, 0) + 1
@@ -77,13 +79,11 @@ class Maker:
         for one in self.components:
             self.one = one
             maker = getattr(self, "_" + one.kind.replace("Components.", "tube_").lower(), None)
-            if one.kind in ("Ground", "NamedWire", "Label", "Port"):
+            if one.kind in ("Ground", "NamedWire", "Label", "Port", "VoltageDefinition"):
                 continue
             if maker is None:
-                if one.kind in ("Error", "Warning", "VoltageDefinition"):
-                    self.deck.notes.lose(f"the component {one.kind} is left out", self.place())
-                    continue
-                raise NetlistError(f"the component {one.kind} of LiveSPICE is not known", place=self.place())
+                self.deck.notes.lose(f"the component {one.kind} of LiveSPICE is not known and left out; what it connects is cut", self.place())
+                continue
             self.name = self.unique(clean(one.attributes.get("Name", "")) or one.kind.lower())
             maker(one.nodes, one.attributes)
 
@@ -112,7 +112,7 @@ class Maker:
             return self.quantity(key, default)
         body = re.sub(r"\s*[VA]\s*$", "", text).replace("[", "(").replace("]", ")").lower()
         line = Line(body, self.path, (0,), ((self.one.line, 1),))
-        found = parse(Span(line, 0, len(body)), _Times(self.top))
+        found = parse(Span(line, 0, len(body)), _Times(self.top, self.defined))
         return found.value if isinstance(found, Number) else found
 
     def control(self, key: str, default: str, switch: int = 0) -> Name:
@@ -312,13 +312,13 @@ class Maker:
 
 
 class _Times:
-    """A scope in which t is the time, as LiveSPICE writes it."""
+    """A scope in which t is the time, and the names of voltage definitions are those voltages, as LiveSPICE writes them."""
 
-    def __init__(self, scope: Scope):
-        self.scope = scope
+    def __init__(self, scope: Scope, defined: dict[str, Voltage]):
+        self.scope, self.defined = scope, defined
 
     def parameter(self, name):
-        return Time() if name == "t" else self.scope.parameter(name)
+        return Time() if name == "t" else self.defined[name] if name in self.defined else self.scope.parameter(name)
 
     def __getattr__(self, name):
         return getattr(self.scope, name)

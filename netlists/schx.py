@@ -8,6 +8,7 @@ its own pentode, its own sweeps of potentiometers; each potentiometer and switch
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from xml.parsers import expat
 
 from circuits.errors import NetlistError, Place
@@ -18,10 +19,12 @@ from netlists.livespice import THROWS, Component, Maker, clean
 from netlists.nets import Nets, Point
 
 MAX_COMPONENTS = 20_000
+MAX_PORTS = 1_000   # of a circuit inside a drawing
+MAX_LEVELS = 20     # of circuits inside each other
 _TWO = {"Anode": (0, 20), "Cathode": (0, -20)}
 TERMINALS: dict[str, dict[str, Point]] = {
     **{kind: _TWO for kind in ("Resistor", "Capacitor", "Inductor", "VariableResistor", "Diode", "VoltageSource", "CurrentSource", "Input", "Speaker",
-                               "Speaker2", "Switch", "Buffer", "Conductor")},
+                               "Speaker2", "Switch", "Buffer", "Conductor", "VoltageDefinition")},
     "Components.Diode": {"Anode": (0, 20), "Cathode": (-10, -20)},
     "Potentiometer": {"Anode": (-10, 20), "Cathode": (-10, -20), "Wiper": (10, 0)}, "Ground": {"T": (0, 0)}, "Rail": {"T": (0, 0)},
     "NamedWire": {"T": (0, 0)}, "Port": {"T": (0, 0)}, "Label": {}, "IdealOpAmp": {"+": (-20, -10), "-": (-20, 10), "Out": (20, 0)},
@@ -72,14 +75,58 @@ def fill(text: str, path: str, deck: Deck, top: Scope, wishes: Wishes) -> str:
     nets = Nets(wires, flags, [point for placed_ in points.values() for point in placed_.values()])
     for one in components:
         one.nodes = {name: nets.name(point).lower() for name, point in points[id(one)].items()}
-    Maker(path, deck, top, wishes, components).make()
+    Maker(path, deck, top, wishes, _flat(components, path)).make()
     return title
+
+
+def _flat(components: list[Component], path: str) -> list[Component]:
+    """All components, those inside a Circuit with its name before theirs and their nodes made the drawing's."""
+    found: list[Component] = []
+    for one in components:
+        found += _unpacked(one, path) if one.kind == "Circuit" else [one]
+        if len(found) > MAX_COMPONENTS:
+            raise NetlistError(f"the drawing has more than {MAX_COMPONENTS} components and wires", place=Place(path, one.line))
+    return found
+
+
+def _unpacked(circuit: Component, path: str) -> list[Component]:
+    """The components of a Circuit; a port is a wire from a terminal outside to a node inside."""
+    title = clean(circuit.attributes.get("Name", "")) or "circuit"
+    outer: dict[str, str] = {}
+    joints: list[Component] = []
+    for one in circuit.inner:
+        inside = next(iter(one.nodes.values()), "")
+        if one.kind == "Ground" and inside:
+            outer.setdefault(inside, "0")
+    for one in circuit.inner:
+        inside, outside = next(iter(one.nodes.values()), ""), circuit.nodes.get(one.attributes.get("Name", ""), "")
+        if one.kind == "Port" and inside and outside and outer.setdefault(inside, outside) != outside:
+            joints.append(Component("Conductor", {"Name": f"{title} {one.attributes['Name']}"}, (0, 0), 0, False, one.line, {"Anode": outer[inside], "Cathode": outside}))
+    inner = [replace(one, attributes=one.attributes | {"Name": f"{circuit.attributes.get('Name', '')} {one.attributes.get('Name', '')}"},
+                     nodes={name: outer.get(node, f"{title}_{clean(node)}") for name, node in one.nodes.items()}) for one in circuit.inner if one.kind != "Port"]
+    return joints + _flat(inner, path)
 
 
 def _terminals(one: Component) -> dict[str, Point]:
     if one.kind == "BipolarJunctionTransistor" and one.attributes.get("Type", "NPN") == "PNP":
         return {"B": (-20, 0), "E": (10, 20), "C": (10, -20)}
-    return TERMINALS.get(one.kind, {})
+    return _ports(one) if one.kind == "Circuit" else TERMINALS.get(one.kind, {})
+
+
+def _ports(circuit: Component) -> dict[str, Point]:
+    """Where LiveSPICE draws the ports of a Circuit: counter-clockwise around a box from its upper left corner, those without a number in the free places."""
+    ports = sorted((one for one in circuit.inner if one.kind == "Port"), key=lambda one: one.attributes.get("Name", ""))
+    numbers = {one.attributes.get("Name", ""): int(one.attributes.get("Number", "0") or 0) for one in ports}
+    count = (max(max(numbers.values(), default=0), len(ports)) + 1) & ~1
+    if not 0 <= count <= MAX_PORTS:
+        raise ValueError(count)
+    open_, half, found = list(range(1, count + 2)), count // 2, {}
+    for name in sorted(numbers, key=lambda name: numbers[name] <= 0):
+        n = numbers[name] if numbers[name] > 0 else open_[0]
+        found[name] = (-40, half * 10 - n * 20 + 10) if n <= half else (40, n * 20 - 30 * half - 10)
+        if n in open_:
+            open_.remove(n)
+    return found
 
 
 def _read(text: str, path: str, deck: Deck) -> tuple[list[Component], list[tuple[Point, Point]], str]:
@@ -88,6 +135,8 @@ def _read(text: str, path: str, deck: Deck) -> tuple[list[Component], list[tuple
     wires: list[tuple[Point, Point]] = []
     parser = expat.ParserCreate()
     symbol: list[dict] = []
+    inside: list[Component] = []  # the component being read, and those around it
+    count = [0]
     title = [""]
 
     def refuse(*_):
@@ -108,14 +157,25 @@ def _read(text: str, path: str, deck: Deck) -> tuple[list[Component], list[tuple
             elif tag == "Element":
                 symbol[:] = [{"position": point(attributes.get("Position", "0,0")), "rotation": int(attributes.get("Rotation", "0")),
                               "flip": attributes.get("Flip", "false").lower() == "true"}]
-            elif tag == "Component" and symbol:
-                components.append(Component(kind, attributes, line=line, **symbol.pop()))
+            elif tag == "Component" and (symbol or inside):
+                count[0] += 1
+                made = Component(kind, attributes, line=line, **symbol.pop()) if not inside else Component(kind, attributes, (0, 0), 0, False, line)
+                (inside[-1].inner if inside else components).append(made)
+                inside.append(made)
+            elif tag == "Terminal" and len(inside) > 1:
+                inside[-1].nodes[attributes["Name"]] = attributes["ConnectedTo"]
         except (KeyError, ValueError, OverflowError):
             raise NetlistError(f"this {tag} is damaged", place=Place(path, line), mend="Open and save the drawing in LiveSPICE.") from None
-        if len(components) + len(wires) > MAX_COMPONENTS:
+        if len(inside) > MAX_LEVELS + 1:
+            raise NetlistError(f"circuits are nested more than {MAX_LEVELS} deep", place=Place(path, line))
+        if count[0] + len(wires) > MAX_COMPONENTS:
             raise NetlistError(f"the drawing has more than {MAX_COMPONENTS} components and wires", place=Place(path, line))
 
-    parser.StartElementHandler = start
+    def end(tag: str) -> None:
+        if tag == "Component" and inside:
+            inside.pop()
+
+    parser.StartElementHandler, parser.EndElementHandler = start, end
     parser.StartDoctypeDeclHandler = parser.EntityDeclHandler = refuse
     try:
         parser.Parse(re.sub(r"^\s*<\?xml[^>]*\?>", "", text.lstrip("\ufeff"), count=1), True)
@@ -123,6 +183,11 @@ def _read(text: str, path: str, deck: Deck) -> tuple[list[Component], list[tuple
         raise NetlistError(f"the drawing is damaged: {expat.errors.messages.get(error.code, 'not XML')}", place=Place(path, error.lineno, error.offset + 1)) from None
     if not components:
         raise NetlistError("the drawing holds no component", place=Place(path))
+    for one in components:
+        try:
+            _terminals(one)
+        except ValueError:
+            raise NetlistError("the ports of this Circuit are damaged", place=Place(path, one.line), mend="Open and save the drawing in LiveSPICE.") from None
     return components, wires, " ".join(title[0].split())
 
 

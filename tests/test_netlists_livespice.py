@@ -162,9 +162,59 @@ def test_sources_of_time():
     assert isinstance(source, BehaviouralVoltage) and value_at(source.expression) == pytest.approx(2.0 * math.sin(0.251327))
 
 
+def test_a_component_that_nobody_knows_is_left_out_and_told():
+    text = drawing(symbol("FluxCapacitor", Name="C1"))
+    circuit = read_text(text)
+    told = "line 4: the component FluxCapacitor of LiveSPICE is not known and left out; what it connects is cut"
+    assert [element.name for element in circuit.elements] == ["v1", "s1", "rload"][:1] + ["rload"] and told in circuit.notes
+    with pytest.raises(NetlistError, match="the component FluxCapacitor of LiveSPICE is not known"):
+        read_text(text, strict=True)
+
+
+def test_a_voltage_that_has_a_name_moves_a_source():
+    parts = [symbol("VoltageDefinition", Name="Vd"), named("a", (0, -20)), named("b", (0, 20)), symbol("CurrentSource", (100, 0), Name="I1", Current="Vd*1000 A"), named("x", (100, -20)),
+             named("0", (100, 20))]
+    loads = [symbol("Resistor", (500 + 100 * k, 500), Resistance="1 kΩ", Name=f"t{k}") + named(node, (500 + 100 * k, 480)) + named("0", (500 + 100 * k, 520)) for k, node in enumerate("abx")]
+    source = read_text(drawing(*parts, *loads)).element("i1")
+    assert isinstance(source, BehaviouralCurrent) and source.nodes == ("x", "0") and value_at(source.expression, a=0.75, b=0.5) == pytest.approx(250.0)
+
+
+def inside(kind: str, nodes: dict[str, str], **attributes) -> str:
+    """A component of a Circuit inside a drawing, whose terminals name nodes of that Circuit."""
+    text = " ".join(f'{key}="{value}"' for key, value in attributes.items())
+    ends = "".join(f'<Terminal Name="{name}" ConnectedTo="{node}" />' for name, node in nodes.items())
+    return f'<Component _Type="Circuit.{kind}{VERSION}" {text}>{ends}</Component>'
+
+
+def boxed(*parts: str, at=(0, 0), name="X1", rotation=0) -> str:
+    return (f'<Element Type="Circuit.Symbol{VERSION}" Rotation="{rotation}" Flip="false" Position="{at[0]},{at[1]}">\n'
+            f'<Component _Type="Circuit.Circuit{VERSION}" Name="{name}">{"".join(parts)}</Component>\n</Element>\n')
+
+
+def test_a_circuit_inside_a_drawing_is_its_components():
+    """Ports go round a box 80 wide from the upper left corner, numbered ones in their places; a port is a wire; two ports of one node join what is outside."""
+    divider = (inside("Resistor", {"Anode": "_v1", "Cathode": "_v2"}, Name="R1", Resistance="10 kΩ"), inside("Potentiometer", {"Anode": "_v2", "Cathode": "_v3", "Wiper": "_v4"}, Name="Vol", Resistance="5 kΩ", Wipe="0.5"),
+               inside("Ground", {"T": "_v3"}, Name="G"), inside("Port", {"In": "_v1"}, Name="In", Number="1"), inside("Port", {"W": "_v4"}, Name="W", Number="4"),
+               inside("Port", {"Again": "_v4"}, Name="Again", Number="3"), inside("Port", {"Free": "_v9"}, Name="Free"))
+    outer = (named("in", (-40, -10)), named("out", (40, -10)), named("y", (40, 10)), symbol("Resistor", (300, 0), Name="Ry", Resistance="1 kΩ") + named("y", (300, -20)) + named("0", (300, 20)))
+    circuit = read_text(drawing(boxed(*divider), *outer))
+    found = {element.name: element.nodes for element in circuit.elements}
+    assert found["x1_r1"] == ("in", "x1__v2") and found["x1_vol.low"] == ("0", "out") and found["x1_vol.high"] == ("x1__v2", "out")
+    assert set(found["x1_again"]) == {"out", "y"} and circuit.element("x1_again").value == 0.0, "two ports of one node are a wire"
+    assert [control.name for control in circuit.controls] == ["x1_vol"]
+    twice = read_text(drawing(boxed(inside("Port", {"A": "n"}, Name="A", Number="1") + inside("Port", {"B": "m"}, Name="B", Number="2")
+                                    + f'<Component _Type="Circuit.Circuit{VERSION}" Name="X9">{inside("Resistor", {"Anode": "p", "Cathode": "q"}, Name="R5", Resistance="3 kΩ")}'
+                                    + inside("Port", {"P": "p"}, Name="P") + inside("Port", {"Q": "q"}, Name="Q") + '<Terminal Name="P" ConnectedTo="n" /><Terminal Name="Q" ConnectedTo="m" /></Component>'),
+                              named("in", (-40, -0)), named("out", (40, 0))))
+    assert twice.element("x1_x9_r5").nodes == ("in", "out"), "a circuit inside a circuit"
+    with pytest.raises(NetlistError, match="line 4: the ports of this Circuit are damaged. Open and save the drawing in LiveSPICE"):
+        read_text(drawing(boxed(inside("Port", {"A": "n"}, Name="A", Number="many"))))
+    with pytest.raises(NetlistError, match="circuits are nested more than 20 deep"):
+        read_text(drawing(boxed(f'<Component _Type="Circuit.Circuit{VERSION}" Name="X">' * 30 + "</Component>" * 30)))
+
+
 @pytest.mark.parametrize("text, words", [
     (drawing(symbol("Resistor", Name="R1", Resistance="much")), r"line 4: r1: Resistance = 'much' is no quantity"),
-    (drawing(symbol("FluxCapacitor", Name="C1")), r"line 4: the component FluxCapacitor of LiveSPICE is not known"),
     (drawing(symbol("Transformer", Name="T1", Turns="1:0")), r"the turns '1:0' are no ratio"),
     (drawing(symbol("Resistor", Name="R1").replace('"0,0"', '"0;0"')), r"line 3: this Element is damaged"),
     (drawing()[:300], r"the drawing is damaged"), ("<Schematic></Schematic>", r"the drawing holds no component"),
