@@ -16,6 +16,7 @@ from validation.captures.architectures import PRESETS, Architecture, Stack, arch
 from validation.captures.conditioning import WAYS, conditioning_shapes, effective
 from validation.captures.exports import agreement, export, nam_document, rtneural_document
 from validation.captures.load import load_capture
+from validation.captures.reference import render
 from validation.captures.trained import Network, TrainedCapture, read_network, save_network
 
 MARSHALL = """the stack of a 2203, stiffly driven and not loaded
@@ -140,11 +141,15 @@ def oracle(network, x, knobs):
 @pytest.mark.parametrize("name, way", [("tcn", "none"), ("tcn", "film"), ("gcn", "none"), ("gcn-tfilm", "none"), ("gcn-tfilm", "film"), ("lstm", "dynamic")])
 def test_kernels_equal_the_equations(name, way):
     network = made(name, way)
-    played = TrainedCapture(network)
+    played = TrainedCapture(network, "float64")
     x = 0.3 * np.random.default_rng(4).standard_normal(500)
-    padded = np.concatenate([np.zeros(played._player.prewarm if name != "lstm" else 24000), x])[-(len(x) + 3000 if name == "lstm" else 10**6):]
+    padded = np.concatenate([np.zeros(played._player.model.prewarm if name != "lstm" else 24000), x])[-(len(x) + 3000 if name == "lstm" else 10**6):]
     knobs = network.shares({"drive": 3.0, "tone": 0.5}) if way != "none" else np.zeros(0)
-    assert esr(oracle(network, padded, knobs)[-len(x):], played.process(x)) < 1e-20
+    truth = oracle(network, padded, knobs)[-len(x):]
+    assert esr(truth, played.process(x)) < 1e-20
+    assert esr(truth, TrainedCapture(network).process(x)) < 1e-11, "in single precision"
+    if name != "lstm":
+        assert esr(truth, render(played._player.model, x)) < 1e-20, "the reference's plain numpy"
 
 
 def test_a_tone_stack_stands_between_two_networks():
@@ -199,7 +204,7 @@ def test_concatenation_is_an_appended_input():
     assert np.allclose(lstm(own["w"], own["u"], own["b"], x[None]), appended, rtol=0, atol=1e-14)
 
 
-@pytest.mark.parametrize("name, way", [("wavenet", "none"), ("lstm", "none"), ("wavenet", "film"), ("wavenet", "hyper"), ("wavenet", "concat"), ("lstm", "film")])
+@pytest.mark.parametrize("name, way", [("wavenet", "none"), ("lstm", "none"), ("wavenet", "film"), ("wavenet", "hyper"), ("wavenet", "concat"), ("lstm", "film"), ("gcn", "none")])
 def test_nam_files_are_the_network(name, way, tmp_path):
     network = made(name, way)
     where = {} if way == "none" else {"drive": 8.0}
@@ -229,7 +234,7 @@ def test_rtneural_files_are_the_network(name, way, tmp_path):
 
 
 def test_what_a_format_can_not_hold_is_refused(tmp_path):
-    for name, way, words in (("gru", "none", "can't hold a gru with a skip"), ("tcn", "none", "can't hold a tcn"), ("lstm", "dynamic", "dynamic")):
+    for name, way, words in (("gru", "none", "can't hold a gru with a skip"), ("tcn", "none", "can't hold a tcn"), ("gcn-tfilm", "none", "under temporal FiLM"), ("lstm", "dynamic", "dynamic")):
         with pytest.raises(ModelFileError, match=words):
             nam_document(made(name, way), {"drive": 1.0, "tone": 0.0})
     with pytest.raises(ModelFileError, match="a .nam file can't hold a filter beside"):

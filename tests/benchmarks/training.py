@@ -14,6 +14,7 @@ has seen: ESR, ESR after pre-emphasis (0.85), multi-resolution STFT; x real: sec
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import sys
 import tempfile
@@ -30,12 +31,14 @@ import torch  # noqa: E402
 from calibrated import calibrated, player_of  # noqa: E402
 
 from ampwright.datasets import dataset  # noqa: E402
+from ampwright.fitting import STRUCTURES  # noqa: E402
 from ampwright.pairs import pair  # noqa: E402
 from ampwright.training import train  # noqa: E402
 from graybox.blocks import BlockProcessor  # noqa: E402
 from graybox.fit import fit  # noqa: E402
 from validation.audio import Audio, write_audio  # noqa: E402
 from validation.captures.architectures import architecture  # noqa: E402
+from validation.captures.linear import FILTER_TAPS, best_filter  # noqa: E402
 from validation.captures.load import load_capture  # noqa: E402
 from validation.captures.trained import TrainedCapture  # noqa: E402
 from validation.dataset import divide, read_dataset  # noqa: E402
@@ -46,15 +49,17 @@ CIRCUITS = "preamp_ab763,tube_screamer,fuzz_face"  # clean preamp, overdrive, fu
 NETS = "ff-32,ff-4096,lstm-16,gru-16,wavenet-nano,wavenet-standard,tcn-small,gcn,gcn-tfilm"
 RATE = 48000.0
 EMPHASIS = 0.85
-# Step sizes and batches for the kinds of network: recurrent ones take many short lanes, convolutions few long ones.
-RECURRENT = {"rate": 0.008, "lanes": 32, "length": 4096, "steps": 20}
+# Step sizes and batches for the kinds of network: recurrent ones take many short lanes, convolutions few long ones. An epoch ends with a scoring of all that is
+# held out, which a recurrent network has to play in one lane: many steps in each leave most of the budget to the descent.
+RECURRENT = {"rate": 0.008, "lanes": 32, "length": 4096, "steps": 80}
 CONVOLVED = {"rate": 0.006, "lanes": 8, "length": 8192, "steps": 10}
+LONG = {"rate": 0.001, "lanes": 8, "length": 8192, "steps": 20}  # thousands of taps each: a large step throws all of them off
 
 
 def settings_for(net: str) -> dict:
     """How a network is trained here."""
     arch = architecture(net)
-    chosen = dict(RECURRENT if arch.recurrent else CONVOLVED)
+    chosen = dict(RECURRENT if arch.recurrent else LONG if arch.kind == "window" and arch.taps > 256 else CONVOLVED)
     if arch.kind == "graybox":
         chosen["warm_up"] = 4096  # the stack's slowest pole
     return chosen
@@ -91,14 +96,21 @@ def scores(y: np.ndarray, estimate: np.ndarray, spans) -> tuple[float, float, fl
 
 
 def head(*extra: str) -> None:
-    """The table's first line."""
-    print(f"{'case':44} {'numbers':>8} {'ESR':>9} {'pre ESR':>9} {'MR-STFT':>8} {'x real':>7} {'CPU s':>6} {'seed':>4}" + "".join(f" {one:>12}" for one in extra), flush=True)
+    """The table's first lines, as the docs have them."""
+    names = ("model", "numbers", "ESR", "pre-emphasised ESR", "MR-STFT", "times real time", "CPU s", "seed", *extra)
+    print("| " + " | ".join(names) + " |\n" + "| --- " * len(names) + "|", flush=True)
 
 
 def row(name: str, numbers: int, found, speed: float, cpu: float, seed: int, *extra) -> None:
     """One line of the table."""
     first, second, third = found
-    print(f"{name:44} {numbers:8} {first:9.5f} {second:9.5f} {third:8.3f} {speed:7.0f} {cpu:6.0f} {seed:4}" + "".join(f" {one:>12}" for one in extra), flush=True)
+    told = (name, numbers, f"{first:.5f}", f"{second:.5f}", f"{third:.2f}", f"{speed:.0f}", f"{cpu:.0f}", seed, *extra)
+    print("| " + " | ".join(str(one) for one in told) + " |", flush=True)
+
+
+def better(linear: float, esr: float) -> str:
+    """By what factor an error is below the best filter's."""
+    return f"{linear / esr:.3g}"
 
 
 def quarter(spans) -> list[tuple[int, int]]:
@@ -134,17 +146,20 @@ def parts_of(joined, seed: int):
 
 def circuits(chosen) -> None:
     """Every architecture and the gray boxes on each circuit."""
-    head("best filter")
+    head("best filter", "better by")
     dry = material()
     for circuit in chosen.circuits.split(","):
         joined = pair(dry, circuit)
         learned, tests, _ = parts_of(joined, chosen.seed)
+        taps = best_filter([(joined.x[a:b], joined.y[a:b]) for a, b in learned], FILTER_TAPS)
+        filtered = scores(joined.y, np.convolve(joined.x, taps)[:len(joined.x)] + np.mean(joined.y), tests)[0]
         for net in (net for net in chosen.nets.split(",") if net):
             begun = time.process_time()
             done = train(joined, **budget(net, chosen.cpu, chosen.seed))
             spent = time.process_time() - begun
             y, speed = played(TrainedCapture(done.network), joined.x)
-            row(f"{circuit} {net}", done.network.n_parameters, scores(joined.y, y, tests), speed, spent, chosen.seed, f"{done.linear:.4f}")
+            found = scores(joined.y, y, tests)
+            row(f"{circuit} {net}", done.network.n_parameters, found, speed, spent, chosen.seed, f"{filtered:.4f}", better(filtered, found[0]))
         for label, spans in (("", learned), (", quarter of the data", quarter(learned))):
             xs, ys = [joined.x[a:b] for a, b in spans], [joined.y[a:b] for a, b in spans]
             if "auto" in chosen.gray:
@@ -152,18 +167,20 @@ def circuits(chosen) -> None:
                 block = fit("auto", xs, ys, sample_rate=RATE, rng=np.random.default_rng(chosen.seed), seconds=chosen.cpu, check=False).block
                 spent = time.process_time() - begun
                 y, speed = played(BlockProcessor(block), joined.x)
-                row(f"{circuit} gray box, auto{label}", block.n_parameters, scores(joined.y, y, tests), speed, spent, chosen.seed)
+                found = scores(joined.y, y, tests)
+                row(f"{circuit} gray box, auto{label}", block.n_parameters, found, speed, spent, chosen.seed, f"{filtered:.4f}", better(filtered, found[0]))
             if "circuit" in chosen.gray:
                 begun = time.process_time()
-                found, free, before = calibrated(circuit, xs, ys, RATE, np.random.default_rng(chosen.seed), chosen.cpu)
+                fitted, free, before = calibrated(circuit, xs, ys, RATE, np.random.default_rng(chosen.seed), chosen.cpu)
                 spent = time.process_time() - begun
-                y, speed = played(player_of(found, RATE), joined.x)
-                row(f"{circuit} gray box, circuit{label}", free, scores(joined.y, y, tests), speed, spent, chosen.seed, f"from {before:.4f}")
+                y, speed = played(player_of(fitted, RATE), joined.x)
+                found = scores(joined.y, y, tests)
+                row(f"{circuit} gray box, circuit (from {before:.4f}){label}", free, found, speed, spent, chosen.seed, f"{filtered:.4f}", better(filtered, found[0]))
 
 
 def knobs(chosen) -> None:
     """Ways of conditioning on many positions, and a tone stack as a circuit between two networks on many, three and one."""
-    head("unseen ESR", "epochs")
+    head("on stretches never heard too", "best filters", "better by", "epochs")
     circuit, _, names = chosen.knobs.partition(":")
     with tempfile.TemporaryDirectory() as folder:
         place = Path(chosen.folder or Path(folder) / "set")
@@ -177,16 +194,18 @@ def knobs(chosen) -> None:
                 done = train(place, None, conditioning=way or None, positions=count, **budget(net, chosen.cpu, chosen.seed))
                 spent = time.process_time() - begun
                 told = read_dataset(place)
-                x, capture, found, energy, speed = told.samples(told.dry), TrainedCapture(done.network), [], [], 0.0
+                x, capture, found, energy, speed, left = told.samples(told.dry), TrainedCapture(done.network), [], [], 0.0, 0.0
                 for item in (one for one in told.items if one.held):
                     capture.turn(**{name: item.positions[name] for name in capture.controls})
                     y, speed = played(capture, x)
                     target = told.samples(item)
                     found.append(scores(target, y, [(2400, len(x))]))
                     energy.append(float(np.sum(target[2400:] ** 2)))
+                    filtered = np.convolve(x, best_filter([(x, target)], FILTER_TAPS))[:len(x)] + np.mean(target)  # of this very position, which is more than the networks know
+                    left += float(np.sum((target - filtered)[2400:] ** 2))
                 mean = np.average(np.array(found), axis=0, weights=energy)
                 row(f"{circuit} {case}" + (f", {count} settings" if count else ""), done.network.n_parameters, tuple(mean), speed, spent, chosen.seed,
-                    f"{done.unseen:.5f}", len(done.history))
+                    f"{done.unseen:.4f}", f"{left / sum(energy):.4f}", better(left / sum(energy), mean[0]), len(done.history))
 
 
 def mix(seconds: float, folder: str) -> Path:
@@ -204,23 +223,37 @@ def mix(seconds: float, folder: str) -> Path:
 
 
 def distil(chosen) -> None:
-    """A large capture into small networks, directly and with its hidden layers as hints, and into gray-box blocks."""
-    head("best filter")
+    """A large capture into small networks, from its output and with its hidden layers as hints, and into gray-box blocks; beside them the same students of the capture's own circuit."""
+    head("best filter", "against the circuit")
     dry = material()
+    dry = Audio(chosen.gain * dry.samples, RATE)
     joined = pair(dry, chosen.capture)
-    learned, tests, _ = parts_of(joined, chosen.seed)
+    truth = pair(dry, chosen.truth) if chosen.truth else None
+    _, tests, _ = parts_of(joined, chosen.seed)
+    name = Path(chosen.capture).stem + (f" at {chosen.gain:g} of the level" if chosen.gain != 1.0 else "")
+
+    def told(label: str, model, numbers: int, spent: float, filtered: float) -> None:
+        y, speed = played(model, joined.x)
+        true = f"{scores(truth.y, y, tests)[0]:.5f}" if truth else ""
+        row(label, numbers, scores(joined.y, y, tests), speed, spent, chosen.seed, f"{filtered:.4f}", true)
+
+    if truth:
+        teacher = load_capture(chosen.capture)
+        told(f"{name}, the teacher", teacher, teacher.n_parameters, 0.0, math.nan)
     for net in (net for net in chosen.nets.split(",") if net):
-        for hints in ([0.0] if net in ("auto", "lnlnl-bias", "wh") else [0.0, *(float(one) for one in chosen.hints.split(",") if one)]):
+        block = net in STRUCTURES
+        ways = [(chosen.capture, 0.0), *((chosen.capture, float(one)) for one in chosen.hints.split(",") if one and not block), *([(chosen.truth, 0.0)] if truth else [])]
+        for target, hints in ways:
             begun = time.process_time()
-            if net in ("auto", "lnlnl-bias", "wh"):
-                done = train(dry, chosen.capture, net=net, cpu=chosen.cpu, seed=chosen.seed)
+            if block:
+                done = train(dry, target, net=net, cpu=chosen.cpu, seed=chosen.seed)
                 model, numbers = BlockProcessor(done.block), done.block.n_parameters
             else:
-                done = train(dry, chosen.capture, hints=hints, **budget(net, chosen.cpu, chosen.seed))
+                done = train(dry, target, hints=hints, **budget(net, chosen.cpu, chosen.seed))
                 model, numbers = TrainedCapture(done.network), done.network.n_parameters
             spent = time.process_time() - begun
-            y, speed = played(model, joined.x)
-            row(f"{Path(chosen.capture).stem} into {net}" + (f", hints {hints:g}" if hints else ", outputs"), numbers, scores(joined.y, y, tests), speed, spent, chosen.seed, f"{done.linear:.4f}")
+            label = f"{net} of {chosen.truth}" if target == chosen.truth else f"{name} into {net}" + (f", hints {hints:g}" if hints else "")
+            told(label, model, numbers, spent, done.linear)
 
 
 def linear(chosen) -> None:
@@ -259,6 +292,8 @@ def main() -> None:
     parser.add_argument("--ways", default="lstm-16:concat,lstm-16:film,lstm-16:hyper,lstm-16:dynamic,wavenet-nano:concat,wavenet-nano:film,wavenet-nano:hyper,graybox-marshall")
     parser.add_argument("--folder", help="knobs: keep the dataset here")
     parser.add_argument("--hints", default="0.3", help="distil: weights of the distance to the hidden layers")
+    parser.add_argument("--truth", help="distil: the circuit that the capture was made of")
+    parser.add_argument("--gain", type=float, default=1.0, help="distil: factor of the dry recording")
     parser.add_argument("--taps", default="512")
     parser.add_argument("--out", help="nano: keep the file")
     chosen = parser.parse_args()

@@ -1,4 +1,4 @@
-"""Trained networks in the formats of players: `.nam` for WaveNet and LSTM, RTNeural's JSON for LSTM, GRU and windows.
+"""Trained networks in the formats of players: `.nam` for WaveNet, gated convolutions and LSTM, RTNeural's JSON for LSTM, GRU and windows.
 
 Those formats have no knobs that write weights: the knobs' positions are baked in (RTNeural keeps knobs that are appended to the
 input). `.nam` has no skip connection in an LSTM and no gain before the network; gains are folded into the weights, a
@@ -24,6 +24,7 @@ from validation.captures.rtneural import read_rtneural
 from validation.captures.trained import Network, plain_net, save_network
 
 NAM_VERSION = "0.5.4"  # the oldest that has all that is written here: read by old players and new
+GATED_VERSION = "0.6.0"  # the oldest in which each layer has a head of its own
 AGREEMENT = 1e-10  # ESR between a file read back and the network
 _CHECKED = 12000  # samples of noise for that
 
@@ -100,13 +101,13 @@ def nam_document(network: Network, positions: Mapping[str, float], metadata: Map
     """A `.nam` file's JSON object; raises ModelFileError for what that format can't hold."""
     arch = network.architecture
     _refuse_filter(network, "a .nam file")
-    if network.way == "dynamic" or arch.kind not in ("wavenet", "lstm") or arch.skip:
-        _refuse(f"a .nam file can't hold a {arch.kind}{' with a skip connection' if arch.skip else ''}"
-                f"{' under a dynamic hyper-network' if network.way == 'dynamic' else ''}", "Train a wavenet or an LSTM without skip, or write .json.")
+    if network.way == "dynamic" or arch.kind not in ("wavenet", "gcn", "lstm") or arch.skip or arch.block:
+        _refuse(f"a .nam file can't hold a {arch.kind}{' with a skip connection' if arch.skip else ' under temporal FiLM' if arch.block else ''}"
+                f"{' under a dynamic hyper-network' if network.way == 'dynamic' else ''}", "Train a wavenet, gcn or an LSTM without skip, or write .json.")
     own = network.at(positions)
     gain_in, gain_out = network.input_gain, network.output_gain
-    if arch.kind == "wavenet":
-        config, weights = _nam_wavenet(arch, own, gain_in, gain_out)
+    if arch.kind != "lstm":
+        config, weights = (_nam_wavenet if arch.kind == "wavenet" else _nam_gated)(arch, own, gain_in, gain_out)
     else:
         n = arch.widths[0]
         h, c = _settled(network, own)
@@ -114,7 +115,7 @@ def nam_document(network: Network, positions: Mapping[str, float], metadata: Map
         weights = np.concatenate([matrix.ravel(), own["b"], h, c, own["head.weight"].ravel() * gain_out, own["head.bias"] * gain_out])
         config = {"input_size": 1, "hidden_size": n, "num_layers": 1}
     knobs = {"knobs": {name: float(value) for name, value in positions.items()}} if positions else {}
-    return {"version": NAM_VERSION, "architecture": "WaveNet" if arch.kind == "wavenet" else "LSTM", "config": config,
+    return {"version": GATED_VERSION if arch.kind == "gcn" else NAM_VERSION, "architecture": "LSTM" if arch.kind == "lstm" else "WaveNet", "config": config,
             "weights": np.float32(weights).tolist(), "sample_rate": network.sample_rate, "metadata": {**(metadata or {}), **knobs}}
 
 
@@ -136,6 +137,18 @@ def _nam_wavenet(arch: Architecture, own: Mapping[str, np.ndarray], gain_in: flo
     scale = HEAD_SCALE * gain_out
     weights.append(np.array([scale]))
     return {"layers": layers, "head": None, "head_scale": scale}, np.concatenate([one.ravel() for one in weights])
+
+
+def _nam_gated(arch: Architecture, own: Mapping[str, np.ndarray], gain_in: float, gain_out: float):
+    """Gated convolutions as one array whose layers hear nothing but the layer before: the weights of the mix-in are 0."""
+    n, weights = arch.widths[0], [own["rechannel"] * gain_in]
+    for j in range(len(arch.dilations[0])):
+        weights += [own[f"l{j}.weight"], own[f"l{j}.bias"], np.zeros(2 * n), own[f"l{j}.inner"], own[f"l{j}.inner.bias"], own[f"l{j}.head"], np.zeros(1)]
+    weights += [np.ones(1), own["head.bias"], np.array([gain_out])]
+    layer = {"input_size": 1, "condition_size": 1, "channels": n, "bottleneck": n, "kernel_size": arch.taps, "dilations": list(arch.dilations[0]),
+             "activation": "Tanh", "gating_mode": "gated", "secondary_activation": "Sigmoid", "layer1x1": {"active": True, "groups": 1},
+             "head1x1": {"active": True, "out_channels": 1, "groups": 1}, "head": {"out_channels": 1, "kernel_size": 1, "bias": True}}
+    return {"layers": [layer], "head": None, "head_scale": gain_out}, np.concatenate([one.ravel() for one in weights])
 
 
 def _settled(network: Network, own: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:

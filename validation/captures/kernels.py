@@ -14,6 +14,7 @@ from __future__ import annotations
 from circuits.kernels.jit import kernel
 from validation.captures.recurrent import gru_steps, lstm_steps
 from validation.captures.simd import FORMULAS, GROUP, Code, intrinsic_of, unroll
+from validation.captures.temporal import temporal_film
 
 SLAB = 256  # samples worked through all layers at once
 OP, BUFFER = 11, 4
@@ -25,7 +26,7 @@ BASE, STRIDE, CHANNELS, HISTORY = range(4)
 # settings: gains, skip, step of the knobs, then positions and targets
 INPUT_GAIN, OUTPUT_GAIN, SKIP, KNOB_STEP, KNOBS = range(5)
 LEVEL_LIMIT = 1e6  # 120 dB over full scale: beyond it float32 nets overflow
-(CONVOLVE, ACTIVATE, MULTIPLY, BLEND, MODULATE, ADD, DIVIDE, AFFINE, ZERO, LSTM, GRU) = range(11)
+(CONVOLVE, ACTIVATE, MULTIPLY, BLEND, MODULATE, ADD, DIVIDE, AFFINE, ZERO, LSTM, GRU, TEMPORAL) = range(12)
 
 
 def _fields(code: Code, op, count: int):
@@ -247,6 +248,8 @@ def _operate(a, w, table, op, t, n):
     elif code == GRU:
         gru_steps(a, w, n, table[op + 1] + t, table[op + 2], table[op + 5], table[op + 3] + t, table[op + 4],
                   table[op + 6], table[op + 7], table[op + 8])
+    elif code == TEMPORAL:
+        temporal_film(a, w, n, table[op + 1] + t, table[op + 2], table[op + 5], table[op + 7], table[op + 6], table[op + 9], table[op + 8])
     else:
         for c in range(table[op + 9]):
             target, first = table[op + 1] + t + c * table[op + 2], table[op + 3] + t + c * table[op + 4]

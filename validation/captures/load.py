@@ -112,7 +112,7 @@ def load_capture(path, *, dtype: str = "float32", slim: float | None = None, cal
     if document.get("format") == TRAINED:
         if slim is not None or calibrate is not False or normalise is not False:
             refuse(path, "a network that was trained here has no sizes and no levels in dBu", "Leave out slim, calibrate and normalise.")
-        return _at_rate(TrainedCapture(read_network(path, document)), path, sample_rate, rate_strict)
+        return _at_rate(TrainedCapture(read_network(path, document), dtype), path, sample_rate, rate_strict)
     model = _read(path, document, slim, linear_oldest_first)
     check_selftest(model, dtype)
     if calibrate is not False and normalise is not False:
@@ -188,7 +188,7 @@ def describe(capture: Processor) -> dict:
     capture = getattr(capture, "inner", capture)
     rate = capture.sample_rate
     trained = isinstance(capture, TrainedCapture)
-    fresh = TrainedCapture(capture.network) if trained else Capture(capture.model, capture.dtype)
+    fresh = TrainedCapture(capture.network, capture.dtype) if trained else Capture(capture.model, capture.dtype)
     phrase = shipped_phrase("chords")
     x = resample(phrase.samples, phrase.sample_rate, rate)[:int(8 * rate)]
     fresh.process(x[:64])  # what is compiled, is compiled now

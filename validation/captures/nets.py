@@ -100,22 +100,45 @@ class Film:
     shift: bool
 
 
+@dataclass(frozen=True, slots=True)
+class TemporalFilm:
+    """Blocks of ``block`` samples are scaled and shifted by 1 + h and h' of an LSTM that hears the blocks before; see `temporal`.
+
+    ``w`` (8C, C), ``u`` (8C, 2C), ``b`` (8C,), gates in the order i, f, g, o.
+    """
+
+    w: np.ndarray
+    u: np.ndarray
+    b: np.ndarray
+    block: int
+
+
+@dataclass(frozen=True, slots=True)
+class Residual:
+    """y = activation(convolution(x)) + scale x, channel by channel; a single channel of x goes to all."""
+
+    convolution: Convolution
+    activation: Activation
+    scale: np.ndarray
+
+
 FILMS = ("conv_pre_film", "conv_post_film", "input_mixin_pre_film", "input_mixin_post_film",
          "activation_pre_film", "activation_post_film", "layer1x1_post_film", "head1x1_post_film")
 
 
 @dataclass(frozen=True, slots=True)
 class WaveNetLayer:
-    """One layer: dilated convolution, mix-in of the condition, activation, two 1x1 convolutions, eight FiLMs."""
+    """One layer: dilated convolution, mix-in of the condition (or None), activation, two 1x1 convolutions, eight FiLMs, one temporal FiLM."""
 
     convolution: Convolution
-    mixin: Convolution
+    mixin: Convolution | None
     layer1x1: Convolution | None
     head1x1: Convolution | None
     activation: Activation
     gating: str = "none"
     secondary: Activation | None = None
     films: tuple[Film | None, ...] = (None,) * 8
+    temporal: TemporalFilm | None = None
 
     @property
     def width(self) -> int:
@@ -213,6 +236,8 @@ def memory(net: tuple) -> int:
     for layer in net:
         if isinstance(layer, Convolution):
             total += layer.memory
+        elif isinstance(layer, Residual):
+            total += layer.convolution.memory
         elif isinstance(layer, Window):
             total += layer.length - 1
         elif isinstance(layer, WaveNet):
@@ -225,8 +250,8 @@ def memory(net: tuple) -> int:
 
 def is_recurrent(net: tuple) -> bool:
     """True if some layer has a state that may never be forgotten."""
-    return any(isinstance(layer, (Lstm, Gru)) or (isinstance(layer, WaveNet) and is_recurrent(layer.condition))
-               for layer in net)
+    return any(isinstance(layer, (Lstm, Gru)) or (isinstance(layer, WaveNet) and (is_recurrent(layer.condition) or any(
+        one.temporal is not None for array in layer.arrays for one in array.layers))) for layer in net)
 
 
 def n_outputs(net: tuple, n_in: int) -> int:
@@ -234,6 +259,8 @@ def n_outputs(net: tuple, n_in: int) -> int:
     for layer in net:
         if isinstance(layer, Convolution):
             n_in = layer.n_out
+        elif isinstance(layer, Residual):
+            n_in = layer.convolution.n_out
         elif isinstance(layer, (Lstm, Gru)):
             n_in = layer.u.shape[1]
         elif isinstance(layer, WaveNet):

@@ -17,9 +17,11 @@ import numpy as np
 from circuits.errors import ModelFileError, Place
 from validation.captures import kernels as k
 from validation.captures.activations import Activation, plain
-from validation.captures.nets import Affine, Convolution, Film, Gru, Lstm, Model, Softmax, WaveNet, WaveNetLayer, Window
+from validation.captures.nets import (Affine, Convolution, Film, Gru, Lstm, Model, Residual, Softmax, TemporalFilm, WaveNet, WaveNetLayer,
+                                      Window)
 from validation.captures.packing import pack_gru, pack_lstm, strided_responses
 from validation.captures.simd import LANES, PADDING
+from validation.captures.temporal import at_rest, pack
 
 LINE = 16  # numbers: a cache line of float32, two of float64
 MAX_ARENA = 2**27  # numbers: half a gigabyte in float32
@@ -156,8 +158,7 @@ class Builder:
         """All layers of a net; returns where its output stands."""
         for index, layer in enumerate(layers):
             following = layers[index + 1] if index + 1 < len(layers) else None
-            history = following.memory if isinstance(following, Convolution) else (
-                following.length - 1 if isinstance(following, Window) else 0)
+            history = _history(following)
             match layer:
                 case Convolution():
                     target = self.buffer(layer.n_out, history)
@@ -178,6 +179,8 @@ class Builder:
                 case Lstm() | Gru():
                     target = self.buffer(layer.u.shape[1], history)
                     self._recurrent(layer, source, target)
+                case Residual():
+                    target = self._residual(layer, source, history)
                 case Window():
                     target = self._window(layer, source, history)
                 case WaveNet():
@@ -192,6 +195,21 @@ class Builder:
         padded = -(-hidden // self.lanes) * self.lanes
         self.operation(k.LSTM if is_lstm else k.GRU, source, target, n_in, len(self.recurrent), hidden, self.numbers(packed))
         self.recurrent.append((padded, layer.h0, layer.c0 if is_lstm else None))
+
+    def _residual(self, layer: Residual, source: Rows, history: int) -> Rows:
+        z = self.scratch("z", layer.convolution.n_out)
+        self.grouped(layer.convolution, source, z)
+        self.activate(layer.activation, z, z)
+        target = self.buffer(z.count, history)
+        factors = np.diag(layer.scale) if source.count == z.count else layer.scale[:, None]
+        self.convolve([(factors[:, :, None], source, 1)], None, target, z)
+        return target
+
+    def _temporal(self, layer: TemporalFilm, rows: Rows) -> None:
+        h, c = at_rest(rows.count)
+        padded = -(-len(h) // LINE) * LINE
+        self.operation(k.TEMPORAL, rows, rows, rows.count, len(self.recurrent), layer.block, self.numbers(pack(layer.w, layer.u, layer.b)), padded)
+        self.recurrent.append((padded, h, c))
 
     def _window(self, layer: Window, source: Rows, history: int) -> Rows:
         """Strided linear convolutions are one convolution for each step of the LSTM, which starts from zero."""
@@ -256,11 +274,21 @@ class Builder:
         return self.buffer(layer.convolution.n_in, 0 if layer.films[0] else layer.convolution.memory)
 
     def _layer(self, layer: WaveNetLayer, y: Rows, c: Rows, total: Rows, fresh: bool, following, last: bool) -> Rows:
-        pre, post, mix_pre, mix_post, act_pre, act_post, inner_post, head_post = layer.films
+        pre, act_pre = layer.films[0], layer.films[4]
         source = y
         if pre is not None:
             source = self.film(pre, y, c, self.buffer(y.count, layer.convolution.memory))
         z = self.scratch("z", layer.convolution.n_out)
+        if layer.mixin is None:
+            self.grouped(layer.convolution, source, z)
+        else:
+            self._mixed(layer, source, z, c)
+        self.film(act_pre, z, c)
+        return self._activated(layer, y, z, c, total, fresh, following, last)
+
+    def _mixed(self, layer: WaveNetLayer, source: Rows, z: Rows, c: Rows) -> None:
+        """The dilated convolution and the mix-in of the condition."""
+        _, post, mix_pre, mix_post, *_ = layer.films
         mixed = c if mix_pre is None else self.film(mix_pre, c, c, self.scratch("mixed", c.count))
         plain_mix = post is None and mix_post is None and layer.convolution.groups == layer.mixin.groups == 1
         if plain_mix:
@@ -276,10 +304,13 @@ class Builder:
                 self.grouped(layer.mixin, mixed, mix)
                 self.film(mix_post, mix, c)
                 self.combine(k.ADD, z, z, mix)
-        self.film(act_pre, z, c)
+
+    def _activated(self, layer: WaveNetLayer, y: Rows, z: Rows, c: Rows, total: Rows, fresh: bool, following, last: bool) -> Rows:
+        """What comes behind the sum: activation, share of the head, residual."""
+        *_, act_post, inner_post, head_post = layer.films
         top = z.part(0, layer.width)
         a = self.scratch("a", layer.width)
-        direct = layer.gating == "none" and act_post is None and layer.head1x1 is None
+        direct = layer.gating == "none" and act_post is layer.temporal is layer.head1x1 is None
         if fresh and (direct or layer.head1x1 is None):
             self.zero(total)
         self.activate(layer.activation, top, a, total if direct else None)
@@ -291,6 +322,8 @@ class Builder:
             else:
                 self.combine(k.BLEND, a, bottom, a, top)
         self.film(act_post, a, c)
+        if layer.temporal is not None:
+            self._temporal(layer.temporal, a)
         if layer.head1x1 is None:
             if not direct:
                 self.combine(k.ADD, total, total, a)
@@ -351,7 +384,7 @@ class Builder:
                 flat += address(field) if field is None or isinstance(field, Rows) else [field]
             if flat[0] == k.CONVOLVE:
                 flat[1] += rows_at
-            elif flat[0] in (k.LSTM, k.GRU):
+            elif flat[0] in (k.LSTM, k.GRU, k.TEMPORAL):
                 flat[6] = recurrent[flat[6]][0]
             operations[index, :len(flat)] = flat
         rows = np.array([address(Rows(buffer, channel, 1))[0] - delay for buffer, channel, delay in self.rows], dtype=np.int64)
@@ -373,6 +406,18 @@ class Builder:
         return Program(at + PADDING, weights, table, tuple(recurrent), self.lanes)
 
 
+def _history(layer) -> int:
+    """Samples behind the present one that a layer reads of its input."""
+    match layer:
+        case Convolution():
+            return layer.memory
+        case Residual():
+            return layer.convolution.memory
+        case Window():
+            return layer.length - 1
+    return 0
+
+
 def aligned(size: int, dtype) -> np.ndarray:
     """Zeros that begin on a cache line, so that vectors don't straddle two."""
     line = LINE * np.dtype(dtype).itemsize
@@ -390,7 +435,5 @@ def build_program(model: Model, dtype) -> Program:
         If the net would need too much memory.
     """
     builder = Builder(model, dtype)
-    first = model.net[0]
-    history = first.memory if isinstance(first, Convolution) else first.length - 1 if isinstance(first, Window) else 0
-    source = builder.buffer(1 + len(model.knobs), history)
+    source = builder.buffer(1 + len(model.knobs), _history(model.net[0]))
     return builder.finish(source, builder.net(model.net, source), len(model.knobs))

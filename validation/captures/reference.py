@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from validation.captures.activations import apply
-from validation.captures.nets import (Activation, Affine, Convolution, Film, Gru, Lstm, Model, Softmax, WaveNet,
+from validation.captures.nets import (Activation, Affine, Convolution, Film, Gru, Lstm, Model, Residual, Softmax, TemporalFilm, WaveNet,
                                       WaveNetLayer, Window)
 
 
@@ -55,6 +55,8 @@ def evaluate(net: tuple, x: np.ndarray) -> np.ndarray:
                 x = wavenet(layer, x)
             case Window():
                 x = window(layer, x)
+            case Residual():
+                x = apply(layer.activation, convolve(layer.convolution, x)) + layer.scale[:, None] * x
             case _:
                 raise TypeError(f"no reference for {type(layer).__name__}")
     return x
@@ -120,7 +122,8 @@ def wavenet_layer(layer: WaveNetLayer, y: np.ndarray, c: np.ndarray) -> tuple[np
     """One layer: what goes on to the next, and its share of the head's sum."""
     pre, post, mix_pre, mix_post, act_pre, act_post, inner_post, head_post = layer.films
     z = film(post, convolve(layer.convolution, film(pre, y, c)), c)
-    z = z + film(mix_post, convolve(layer.mixin, film(mix_pre, c, c)), c)
+    if layer.mixin is not None:
+        z = z + film(mix_post, convolve(layer.mixin, film(mix_pre, c, c)), c)
     z = film(act_pre, z, c)
     top, bottom = z[:layer.width], z[layer.width:]
     a = apply(layer.activation, top)
@@ -130,9 +133,22 @@ def wavenet_layer(layer: WaveNetLayer, y: np.ndarray, c: np.ndarray) -> tuple[np
         w = apply(layer.secondary, bottom)
         a = w * a + (1.0 - w) * top
     a = film(act_post, a, c)
+    if layer.temporal is not None:
+        a = temporal_film(layer.temporal, a)
     if layer.layer1x1 is not None:
         y = y + film(inner_post, convolve(layer.layer1x1, a), c)
     return y, a if layer.head1x1 is None else film(head_post, convolve(layer.head1x1, a), c)
+
+
+def temporal_film(layer: TemporalFilm, a: np.ndarray) -> np.ndarray:
+    """Comunità et al. 2023: an LSTM hears the maxima of each block; its output scales and shifts the block behind it."""
+    n, channels = a.shape[1], len(a)
+    count = -(-n // layer.block)
+    maxima = np.stack([a[:, k * layer.block:(k + 1) * layer.block].max(axis=1) for k in range(count)], axis=1)
+    zeros = np.zeros(2 * channels)
+    h = lstm(Lstm(layer.w, layer.u, layer.b, zeros, zeros), maxima)
+    h = np.repeat(np.hstack([zeros[:, None], h[:, :-1]]), layer.block, axis=1)[:, :n]
+    return (1.0 + h[:channels]) * a + h[channels:]
 
 
 def wavenet(net: WaveNet, x: np.ndarray) -> np.ndarray:

@@ -1,9 +1,8 @@
 """A network trained here as a Processor, its knobs as controls; and the JSON file that keeps it.
 
 Knobs act on the weights (`conditioning.effective`), so a network at rest is a plain one. When a knob is turned it glides to its
-new position in 20 ms, in steps of 64 samples. WaveNet, LSTM, GRU and windows are played by the kernels of `Capture` in float32;
-TCN, gated convolutions and the dynamic hyper-network by `stacks` in float64; a tone stack between two networks by `toned`. A fixed
-filter beside a network plays without latency as an `Impulse`.
+new position in 20 ms, in steps of 64 samples. All networks are played by the kernels of `Capture`, but a dynamic hyper-network by `modulated`, and
+what has a tone stack between two networks by `toned`. A fixed filter beside a network plays without latency as an `Impulse`.
 """
 
 from __future__ import annotations
@@ -19,14 +18,14 @@ from circuits.controls import Control
 from circuits.errors import AmpwrightError, ModelFileError, Place
 from circuits.processor import Run, State, check_samples, check_state, turned
 from validation.audio import check_writable, whole_file
-from validation.captures import stacks
-from validation.captures.activations import plain
+from validation.captures.activations import Activation, plain
 from validation.captures.architectures import HEAD_SCALE, Architecture, Stack, shapes
 from validation.captures.capture import Capture
 from validation.captures.conditioning import conditioning_shapes, effective
 from validation.captures.documents import Section, checked_array, read_document
 from validation.captures.impulse import Impulse
-from validation.captures.nets import Convolution, Gru, Lstm, Model, WaveNet, WaveNetArray, WaveNetLayer, memory
+from validation.captures.modulated import Modulated
+from validation.captures.nets import Convolution, Gru, Lstm, Model, Residual, TemporalFilm, WaveNet, WaveNetArray, WaveNetLayer, memory
 from validation.captures.toned import Toned
 
 FORMAT, VERSION = "ampwright-network", 1
@@ -80,7 +79,7 @@ class Network:
 
 
 def plain_net(arch: Architecture, own: Mapping[str, np.ndarray]) -> tuple:
-    """Layers of `validation.captures.nets` for a window, LSTM, GRU or WaveNet; raises ModelFileError for others."""
+    """Layers of `validation.captures.nets` for a network without a tone stack; raises ModelFileError for one with it."""
     if arch.kind == "window":
         layers = []
         for index in range(len(arch.widths)):
@@ -90,6 +89,17 @@ def plain_net(arch: Architecture, own: Mapping[str, np.ndarray]) -> tuple:
         zeros = np.zeros(arch.widths[0])
         cell = Lstm(own["w"], own["u"], own["b"], zeros, zeros) if arch.kind == "lstm" else Gru(own["w"], own["u"], own["b"], own["b_u"], zeros)
         return cell, Convolution(own["head.weight"][:, :, None], own["head.bias"])
+    if arch.kind == "tcn":
+        layers = tuple(Residual(Convolution(own[f"l{j}.weight"], own[f"l{j}.bias"], dilation),
+                                Activation("leakyrelu", np.pad(own[f"l{j}.slope"][:, None], ((0, 0), (0, 3)))), own[f"l{j}.residual"])
+                       for j, dilation in enumerate(arch.dilations[0]))
+        return (*layers, Convolution(own["head.weight"], own["head.bias"]))
+    if arch.kind == "gcn":
+        layers = tuple(WaveNetLayer(Convolution(own[f"l{j}.weight"], own[f"l{j}.bias"], dilation), None,
+                                    Convolution(own[f"l{j}.inner"], own[f"l{j}.inner.bias"]), Convolution(own[f"l{j}.head"]), plain("tanh"), "gated", plain("sigmoid"),
+                                    temporal=TemporalFilm(*(own[f"l{j}.tf.{name}"] for name in "wub"), arch.block) if arch.block else None)
+                       for j, dilation in enumerate(arch.dilations[0]))
+        return (WaveNet((WaveNetArray(Convolution(own["rechannel"]), layers, Convolution(np.ones((1, 1, 1)), own["head.bias"])),), 1.0),)
     if arch.kind != "wavenet":
         raise ModelFileError(f"a network of the kind {arch.kind} is not made of a capture's layers")
     arrays = []
@@ -107,22 +117,24 @@ class TrainedCapture:
     Parameters
     ----------
     network : Network
+    dtype : {"float32", "float64"}
+        Working precision; a dynamic hyper-network has float64 always.
     """
 
-    def __init__(self, network: Network):
-        self.network = network
+    def __init__(self, network: Network, dtype: str = "float32"):
+        self.network, self.dtype = network, dtype
         self._controls = {one["name"]: Control(**one) for one in network.knobs}
         self._present = self._targets()
         self._due = 0
         self._samples = 0
         kind = network.architecture.kind
-        self._plain = kind not in ("tcn", "gcn", "graybox") and network.way != "dynamic"
+        self._plain = kind != "graybox" and network.way != "dynamic"
         if kind == "graybox":
             own = network.at(self._named(self._present))
-            before, after = (Capture(one) for one in self._halves(own))
+            before, after = (Capture(one, dtype) for one in self._halves(own))
             self._player = Toned(before, after, (own["stack.b"], own["stack.a"]), int(SETTLE * network.sample_rate))
         else:
-            self._player = Capture(self._model()) if self._plain else stacks.Stack(network, self._named(self._present))
+            self._player = Capture(self._model(), dtype) if self._plain else Modulated(network, self._named(self._present))
         taps = network.weights.get("linear.taps")
         self._beside = None if taps is None else Impulse(taps * network.input_gain * network.output_gain, network.sample_rate)
         self.reset()
@@ -239,14 +251,14 @@ class TrainedCapture:
         self._due, self._samples = 0, 0
 
     def __deepcopy__(self, memo) -> "TrainedCapture":
-        return _rebuilt(self.network, self._controls, self.state)
+        return _rebuilt(self.network, self.dtype, self._controls, self.state)
 
     def __reduce__(self):
-        return _rebuilt, (self.network, self._controls, self.state)
+        return _rebuilt, (self.network, self.dtype, self._controls, self.state)
 
 
-def _rebuilt(network, controls, state) -> TrainedCapture:
-    made = TrainedCapture(network)
+def _rebuilt(network, dtype, controls, state) -> TrainedCapture:
+    made = TrainedCapture(network, dtype)
     made.turn(**{name: control.position for name, control in controls.items()})
     made.state = state
     return made

@@ -13,8 +13,10 @@ import torch.nn.functional as F
 from scipy.signal import lfilter
 
 from validation.captures.architectures import HEAD_SCALE, Architecture
+from validation.captures.training.recurrence import gru, scaled_lstm
 
 State = tuple[torch.Tensor, ...] | None
+_LONG = 256  # taps above which a convolution goes through the spectrum
 
 
 def play(arch: Architecture, own: dict[str, torch.Tensor], x: torch.Tensor, state: State = None,
@@ -46,10 +48,9 @@ def play(arch: Architecture, own: dict[str, torch.Tensor], x: torch.Tensor, stat
     if arch.kind == "graybox":
         return _graybox(arch, own, x, state, hidden)
     if arch.kind == "gru":
-        zeros = x.new_zeros(1, len(x), arch.widths[0])
-        h, last = torch.gru(x[..., None], state[0] if state else zeros, [own["w"], own["u"], own["b"], own["b_u"]], True, 1, 0.0, True, False, True)
-        _note(hidden, h.transpose(1, 2))
-        return _head(arch, own, h, x), (last,)
+        h = gru(own["w"] * x.T[:, None] + own["b"][:, None], own["u"], own["b_u"], state[0] if state else x.new_zeros(arch.widths[0], len(x)))
+        _note(hidden, h.permute(2, 1, 0))
+        return _head(arch, own, h.permute(2, 0, 1), x), (h[-1],)
     v = x[:, None]
     if arch.kind == "window":
         for index in range(len(arch.widths)):
@@ -99,6 +100,10 @@ def _head(arch, own, h, x):
 
 
 def _convolve(v, weight, bias=None, dilation: int = 1):
+    if weight.shape[2] > _LONG:
+        size = v.shape[2] + weight.shape[2]
+        product = torch.einsum("lif,oif->lof", torch.fft.rfft(v, size), torch.fft.rfft(weight.flip(2), size))
+        return torch.fft.irfft(product, size)[..., :v.shape[2]] + bias[:, None]
     return F.conv1d(F.pad(v, ((weight.shape[2] - 1) * dilation, 0)), weight, bias, dilation=dilation)
 
 
@@ -150,24 +155,23 @@ def _modulate(a, w, u, b, block: int):
     return (1.0 + h[:, :n]) * a + h[:, n:]
 
 
-def play_dynamic(arch: Architecture, weights: dict[str, torch.Tensor], x: torch.Tensor, knobs: torch.Tensor, state: State = None):
-    """Play an LSTM whose rows are scaled, sample by sample, by a small LSTM that hears the input and the knobs: Ha et al. 2017, appendix A.2.3."""
+def play_dynamic(arch: Architecture, weights: dict[str, torch.Tensor], x: torch.Tensor, knobs: torch.Tensor, state: State = None,
+                 hidden: list[torch.Tensor] | None = None) -> tuple[torch.Tensor, State]:
+    """Play an LSTM whose rows are scaled, sample by sample, by a small LSTM that hears the input and the knobs: Ha et al. 2017, appendix A.2.3.
+
+    The small one hears nothing of the large one, so that its states, and with them all factors of the large one, are known before it starts.
+    """
     lanes, length = x.shape
-    n = arch.widths[0]
+    n, side = arch.widths[0], weights["dynamic.u"].shape[1]
     if state is None:
-        side = weights["dynamic.u"].shape[1]
-        state = (x.new_zeros(lanes, n), x.new_zeros(lanes, n), x.new_zeros(1, lanes, side), x.new_zeros(1, lanes, side))
+        state = (x.new_zeros(n, lanes), x.new_zeros(n, lanes), x.new_zeros(1, lanes, side), x.new_zeros(1, lanes, side))
     h, c, side_h, side_c = state
-    heard = torch.cat([x[..., None], knobs.expand(lanes, length, -1)], dim=2)
+    heard = torch.cat([x.T[..., None], knobs.expand(length, lanes, -1)], dim=2)
     s, side_h, side_c = torch.lstm(heard, (side_h, side_c), [weights["dynamic.w"], weights["dynamic.u"], weights["dynamic.b"],
-                                                             torch.zeros_like(weights["dynamic.b"])], True, 1, 0.0, True, False, True)
-    from_input = (1.0 + s @ weights["dynamic.out.w"].T) * (x[..., None] * weights["w"][:, 0]) + weights["b"] + s @ weights["dynamic.out.b"].T
-    scale = 1.0 + s @ weights["dynamic.out.u"].T
-    outputs = []
-    for step in range(length):
-        gates = from_input[:, step] + scale[:, step] * (h @ weights["u"].T)
-        i, f, g, o = gates.chunk(4, dim=1)
-        c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
-        h = torch.sigmoid(o) * torch.tanh(c)
-        outputs.append(h)
-    return torch.stack(outputs, dim=1) @ weights["head.weight"][0] + weights["head.bias"], (h, c, side_h, side_c)
+                                                             torch.zeros_like(weights["dynamic.b"])], True, 1, 0.0, True, False, False)
+    rows = torch.cat([weights[f"dynamic.out.{name}"] for name in ("w", "u", "b")])
+    scale_w, scale_u, shift = torch.bmm(rows.expand(length, -1, -1), s.transpose(1, 2)).chunk(3, dim=1)
+    dry = weights["w"] * x.T[:, None]
+    h, c = scaled_lstm(dry + scale_w * dry + shift + weights["b"][:, None], 1.0 + scale_u, weights["u"], h, c)
+    _note(hidden, h.permute(2, 1, 0))
+    return _head(arch, weights, h.permute(2, 0, 1), x), (h[-1], c, side_h, side_c)

@@ -108,7 +108,7 @@ def train(arch: Architecture, takes: Sequence[Take], sample_rate: float, *, rng:
         For silent or unequal takes, a loss that is no number, a checkpoint of another run, or a disk that is full; the message says what was saved.
     """
     tell = progress or (lambda done, text: None)
-    _check(takes, arch, way, settings)
+    _check(takes, arch, settings)
     sizes = shapes(arch) | conditioning_shapes(arch, way, len(knobs))
     device = torch.device("cuda" if settings.device == "cuda" or settings.device == "auto" and torch.cuda.is_available() else "cpu")
     if device.type == "cuda" and not torch.cuda.is_available():
@@ -180,7 +180,7 @@ def train(arch: Architecture, takes: Sequence[Take], sample_rate: float, *, rng:
         tell(done, f"epoch {len(history)}, held-out ESR {held:.4g}, best {best_esr:.4g}, {left / 60:.1f} min left")
 
 
-def _check(takes: Sequence[Take], arch: Architecture, way: str, settings: Settings) -> None:
+def _check(takes: Sequence[Take], arch: Architecture, settings: Settings) -> None:
     if not takes or not any(one.train for one in takes) or not any(one.validation for one in takes):
         raise FitError("there is nothing to train on, or nothing to hold against it", mend="Give a longer recording.")
     for index, one in enumerate(takes):
@@ -193,8 +193,8 @@ def _check(takes: Sequence[Take], arch: Architecture, way: str, settings: Settin
     need = settings.length + (settings.warm_up if arch.recurrent else arch.memory)
     if longest < need:
         raise FitError(f"a recording of {longest} samples is shorter than one excerpt of {need}", mend="Record more, or choose a smaller --length.")
-    if settings.hints and (way == "dynamic" or any(one.hidden is None for one in takes)):
-        raise FitError("hints need a teacher with hidden layers, and a network that is no dynamic hyper-network", mend="Name one with --from, or leave out the hints.")
+    if settings.hints and any(one.hidden is None for one in takes):
+        raise FitError("hints need a teacher with hidden layers", mend="Name one with --from, or leave out the hints.")
 
 
 def _rms(takes: Sequence[Take], name: str) -> float:
@@ -224,7 +224,7 @@ def _projection(lesson: _Lesson, numbers, rng: np.random.Generator) -> dict[str,
     weights = {name: torch.tensor(values, dtype=torch.float32, device=lesson.device) for name, values in numbers.items()}
     knobs = torch.tensor(lesson.signals[0].take.knobs, dtype=torch.float32, device=lesson.device)
     with torch.no_grad():
-        play(lesson.arch, effective(lesson.arch, lesson.way, weights, knobs), torch.zeros(1, 16, device=lesson.device), hidden=hidden)
+        _player(lesson, weights, knobs)(torch.zeros(1, 16, device=lesson.device), None, hidden)
     n_in, n_out = sum(one.shape[1] for one in hidden), len(lesson.signals[0].hints)
     return initial({f"{HINT}w": (n_out, n_in), f"{HINT}b": (n_out,)}, rng)
 
@@ -232,7 +232,7 @@ def _projection(lesson: _Lesson, numbers, rng: np.random.Generator) -> dict[str,
 def _player(lesson: _Lesson, weights, knobs):
     """One step's player: the knobs stand still, so their effect is computed once."""
     if lesson.way == "dynamic":
-        return lambda x, state, hidden=None: play_dynamic(lesson.arch, weights, x, knobs, state)
+        return lambda x, state, hidden=None: play_dynamic(lesson.arch, weights, x, knobs, state, hidden)
     own = effective(lesson.arch, lesson.way, weights, knobs)
     return lambda x, state, hidden=None: play(lesson.arch, own, x, state, hidden)
 
