@@ -1,7 +1,8 @@
 """Oversampling around any Processor: linear-phase filters up and down, their delay told and whole.
 
 Both filters are the same Kaiser-windowed sinc: flat to 0.469 of the outer rate (22.5 kHz at 48 kHz), 110 dB down from
-0.531 of it on. Together they delay by `DELAY` outer samples, whatever the factor.
+0.531 of it on. Together they delay by `DELAY` outer samples, whatever the factor. What the first filter sounds ahead of the
+first sample is not played: before its time zero a circuit rests, as it does in SPICE.
 
 References
 ----------
@@ -126,6 +127,7 @@ class Oversampled:
         self._up = np.zeros(DELAY)
         channels = len(getattr(self.inner, "outputs", ("out",)))
         self._down = np.zeros((channels, DELAY * self.factor))
+        self._ahead = DELAY // 2  # outer samples until the filter has brought the first one
         self._fresh = True
 
     @property
@@ -158,7 +160,7 @@ class Oversampled:
         """The inner state and both filters' histories; a copy."""
         state = {f"inner.{name}": values for name, values in self.inner.state.items()}
         state["up"], state["down"] = self._up.copy(), self._down.copy()
-        state["fresh"] = np.array([self._fresh])
+        state["fresh"], state["ahead"] = np.array([self._fresh]), np.array([self._ahead])
         return state
 
     @state.setter
@@ -166,7 +168,7 @@ class Oversampled:
         copies = check_state(state, self.state)
         self.inner.state = {name.removeprefix("inner."): values for name, values in copies.items() if name.startswith("inner.")}
         self._up, self._down = copies["up"], copies["down"]
-        self._fresh = bool(copies["fresh"][0])
+        self._fresh, self._ahead = bool(copies["fresh"][0]), int(copies["ahead"][0])
 
     def turn(self, **positions: float) -> None:
         """Set the inner processor's controls."""
@@ -186,6 +188,9 @@ class Oversampled:
         x = check_samples(samples)
         fast = np.empty(len(x) * self.factor)
         interpolate(self._taps, self._up, x, fast)
+        early = min(self._ahead, len(x))
+        fast[:early * self.factor] = 0.0  # before time zero the circuit rests: a filter's forerunners of an abrupt start would drive it, a thousandfold amplified
+        self._ahead -= early
         return fast
 
     def lowered(self, heard: np.ndarray) -> np.ndarray:

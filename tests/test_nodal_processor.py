@@ -96,6 +96,25 @@ def test_oversampled_is_a_processor_and_late_by_what_it_says():
     assert np.max(np.abs(y[1000:] - x[1000 - DELAY:3000 - DELAY])) < 2e-5
 
 
+def test_before_the_first_sample_the_circuit_rests():
+    """The filter's forerunners of an abrupt start stay away from the circuit, in blocks of any size and again after a reset."""
+    through = circuit(Resistor("r", ("in", "out"), 1.0), Resistor("s", ("out", "0"), 1e9))
+    player = oversampled(lambda rate: NodalProcessor(through, rate), RATE, 4)
+    x = np.concatenate([np.ones(40), np.zeros(200)])
+    ahead = DELAY // 2 * 4
+    whole = player.raised(x)
+    assert not whole[:ahead].any() and whole[ahead] == pytest.approx(1.0, abs=1e-5), "what is heard begins with the first sample"
+    player.reset()
+    parts = np.concatenate([player.raised(part) for part in (x[:7], x[7:55], x[55:60], x[60:])])
+    assert np.array_equal(parts, whole)
+    player.reset()
+    player.raised(x[:30])
+    kept = player.state
+    rest = player.raised(x[30:])
+    player.state = kept
+    assert np.array_equal(player.raised(x[30:]), rest)
+
+
 def test_oversampling_keeps_a_resting_voltage():
     divider = circuit(Resistor("r", ("in", "out"), 1e3), VoltageSource("v9", ("b", "0"), 9.0), Resistor("s", ("out", "b"), 1e3))
     y = oversampled(lambda rate: NodalProcessor(divider, rate), RATE, 2).process(np.zeros(500))

@@ -257,7 +257,7 @@ class Ngspice:
         """The output for a whole recording, shape (n_samples,), and how it came about.
 
         The recording is raised and lowered by the filters of `circuits.rate.Oversampled`, without their delay. Silence stands before and behind it, so
-        that the circuit starts at rest and the filters can ring out.
+        that the circuit starts at rest and the filters can ring out; before the first sample the circuit hears nothing, as there.
 
         Raises
         ------
@@ -266,6 +266,8 @@ class Ngspice:
         """
         taps, reach = half_band(OVERSAMPLING).ravel()[:DELAY * OVERSAMPLING + 1], DELAY // 2
         heard = np.pad(self.volts * np.asarray(samples, dtype=float), reach)
-        times, values, version = transient(self.deck, raised(heard, taps), self.sample_rate, steps=self.steps, timeout=self.timeout)
+        fast = raised(heard, taps)
+        fast[:reach * OVERSAMPLING] = 0.0
+        times, values, version = transient(self.deck, fast, self.sample_rate, steps=self.steps, timeout=self.timeout)
         fine = interpolated(np.arange(OVERSAMPLING * len(heard)) / (OVERSAMPLING * self.sample_rate), times, values)
         return lowered(fine, taps)[reach:-reach] / self.volts, f"played by {version}, steps of at most 1/{self.steps} sample, {OPTIONS}"
