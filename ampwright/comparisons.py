@@ -15,24 +15,33 @@ from typing import Callable, Mapping, Sequence
 import numpy as np
 
 from ampwright.costs import cost
-from ampwright.models import adjusted, load, locate, player, ships
-from ampwright.scaled import Scaled
+from ampwright.models import adjusted, check_playing, load, locate, player, ships
+from ampwright.scaled import Scaled, check_level
 from ampwright.simulation import Progress, recording
 from circuits.circuit import Circuit
-from circuits.errors import CircuitError, ModelFileError, SignalError
+from circuits.errors import CircuitError, ModelFileError, Place, SignalError
 from circuits.processor import Processor
 from netlists.writer import write
+from validation.align import check_mode
 from validation.audio import AUDIO_SUFFIXES, Audio
 from validation.compare import compare as compare_entries
 from validation.comparison import Comparison
 from validation.comparison_file import read_comparison
 from validation.rendering import Entry
-from validation.report import FORMATS, check_output, write_report
+from validation.report import FORMATS, check_formats, check_output, write_report
 from validation.spice import Ngspice
 
 NGSPICE = "ngspice:"
 CHANNELS = {"left": 1, "right": 2}
 Signal = str | Path | Circuit | Processor | Audio
+
+
+def _exists(text: str) -> bool:
+    """True if there is a file or folder of this name; what can't be a name names none."""
+    try:
+        return bool(text) and Path(text).exists()
+    except (OSError, ValueError):  # too long, or with a zero
+        return False
 
 
 def divide(text: str) -> tuple[str, str, dict[str, str]]:
@@ -50,13 +59,15 @@ def divide(text: str) -> tuple[str, str, dict[str, str]]:
     >>> divide("captures/mine.nam")
     ('mine.nam', 'captures/mine.nam', {})
     """
-    if Path(text).exists():  # a file may be called anything
+    if _exists(text):  # a file may be called anything
         return Path(text).name, text, {}
+    if not text.strip():
+        raise CircuitError("an empty text names nothing", mend="Name a recording, a netlist, a schematic of the library, a capture or a block.")
     label, sign, rest = text.partition("=")
     if not sign or "@" in label:
         label, rest = "", text
     what, _, tail = rest.partition("@")
-    if Path(rest).exists():
+    if _exists(rest):
         what, tail = rest, ""
     options = {}
     for item in tail.split(",") if tail else ():
@@ -73,7 +84,7 @@ def _audio(path: str | Path, channel: int | str | None) -> Audio:
     if audio.n_channels == 1:
         return audio
     if channel is None:
-        raise SignalError(f"{path} has {audio.n_channels} channels, and a comparison takes one",
+        raise SignalError(f"the recording has {audio.n_channels} channels, and a comparison takes one", place=Place(str(path)),
                           mend="Choose with --channel: left, right, a number from 1, or mix for their mean.")
     if channel == "mix":
         return Audio(np.mean(audio.samples, axis=0), audio.sample_rate)
@@ -82,7 +93,7 @@ def _audio(path: str | Path, channel: int | str | None) -> Audio:
     except ValueError:
         raise SignalError(f"there is no channel {channel!r}", mend="Choose left, right, a number from 1, or mix.") from None
     if not 1 <= number <= audio.n_channels:
-        raise SignalError(f"{path} has no channel {number}", mend=f"Choose from 1 to {audio.n_channels}, or mix.")
+        raise SignalError(f"the recording has no channel {number}", place=Place(str(path)), mend=f"Choose from 1 to {audio.n_channels}, or mix.")
     return Audio(audio.channel(number - 1), audio.sample_rate)
 
 
@@ -165,6 +176,8 @@ def entry(signal: Signal, label: str = "", *, engine: str = "nodal", oversample:
         return Entry(label or type(signal).__name__, lambda rate: _ready(signal, rate, controls, engine, oversample, full_scale, level), cost=cost)
     own, what, options = divide(str(signal))
     if Path(what).suffix.lower() in AUDIO_SUFFIXES and not what.startswith(NGSPICE):
+        if options:
+            raise CircuitError(f"a recording has no settings, and {signal} gives it {', '.join(options)}", mend="Leave out what follows the @.")
         digest = _digest(Path(what)) if Path(what).is_file() else ""
         return Entry(label or own, lambda rate: _audio(what, channel), what, digest)
     outside, what = what.startswith(NGSPICE), what.removeprefix(NGSPICE)
@@ -239,7 +252,14 @@ def compare(dry: str | Path | Audio | None, target: Signal, candidates: Sequence
     >>> found.rows[0].label, round(found.rows[0].scores["esr"], 6)
     ('quieter', 0.01)
     """
+    check_mode(align)  # whatever is known to be wrong before the work is said before it
+    check_playing(engine, oversample)
+    if level is not None:
+        check_level(level)
+    if seed < 0:
+        raise SignalError(f"a seed of {seed} makes no sense", mend="Use 0 or more.")
     if output is not None:
+        check_formats(formats)
         check_output(output)
     heard = dry if dry is None or isinstance(dry, Audio) else _audio(dry, channel)
     common = {"engine": engine, "oversample": oversample, "channel": channel, "full_scale": full_scale, "level": level, "settings": settings,
@@ -264,6 +284,7 @@ def redraw(path: str | Path, output: str | Path, *, formats: Sequence[str] = FOR
     ModelFileError, SignalError
         If the file is damaged or the folder can't be used.
     """
+    check_formats(formats)
     check_output(output)
     comparison = read_comparison(path)
     write_report(comparison, output, formats=formats)

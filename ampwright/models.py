@@ -69,7 +69,11 @@ def locate(model: str | Path) -> Source:
     """
     path = Path(model)
     place = Place(str(model))
-    if path.is_dir():
+    try:
+        folder = path.is_dir()
+    except OSError as error:
+        raise ModelFileError(f"this can't be the name of a file ({error.strerror})", place=Place(str(model)[:80]), mend="Check the path.") from None
+    if folder:
         raise ModelFileError("this is a folder, not a model", place=place, mend=f"Name a file that ends in {', '.join(KINDS)}.")
     if not path.exists():
         plain = path.parent == Path(".") and path.suffix.lower() in ("", ".cir")
@@ -207,6 +211,14 @@ def adjusted(model: Circuit | Processor, settings: Mapping[str, float | str]) ->
     return model.turn(**positions).with_parameters(**values)
 
 
+def check_playing(engine: str, oversample: int) -> None:
+    """Raise CircuitError or RateError unless there is such an engine and oversampling."""
+    if engine not in ENGINES:
+        raise CircuitError(f"there is no engine {engine!r}", mend=f"Engines: {', '.join(ENGINES)}.")
+    if oversample not in FACTORS:
+        raise RateError(f"oversampling by {oversample} is not possible", mend=f"Use one of {', '.join(map(str, FACTORS))}.")
+
+
 def player(model: Circuit | Processor, sample_rate: float, *, engine: str = "nodal", oversample: int = 1, strict: bool = False,
            rate_strict: bool = False) -> Processor:
     """Make a model ready to play at a sample rate.
@@ -236,10 +248,7 @@ def player(model: Circuit | Processor, sample_rate: float, *, engine: str = "nod
     >>> player(load("rc_lowpass"), 48000.0).process([0.0, 0.0])
     array([0., 0.])
     """
-    if engine not in ENGINES:
-        raise CircuitError(f"there is no engine {engine!r}", mend=f"Engines: {', '.join(ENGINES)}.")
-    if oversample not in FACTORS:
-        raise RateError(f"oversampling by {oversample} is not possible", mend=f"Use one of {', '.join(map(str, FACTORS))}.")
+    check_playing(engine, oversample)
     if isinstance(model, Circuit):
         make = ENGINES[engine]
         return oversampled(lambda rate: make(model, rate, strict=strict), sample_rate, oversample)

@@ -11,6 +11,12 @@ from circuits.errors import CircuitError
 from circuits.processor import Processor, Run, State, check_samples
 
 
+def check_level(volts: float) -> None:
+    """Raise CircuitError unless a full-scale sample can be so many volts."""
+    if not (np.isfinite(volts) and volts > 0.0):
+        raise CircuitError(f"a level of {volts:g} V makes no sense", mend="Give volts above 0.")
+
+
 class Scaled:
     """A Processor that hears and says ``volts`` for 1.0.
 
@@ -34,8 +40,7 @@ class Scaled:
     """
 
     def __init__(self, inner: Processor, volts: float):
-        if not (np.isfinite(volts) and volts > 0.0):
-            raise CircuitError(f"a level of {volts:g} V makes no sense", mend="Give volts above 0.")
+        check_level(volts)
         self.inner, self.volts = inner, float(volts)
 
     @property

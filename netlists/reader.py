@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Sequence
 
 from circuits.circuit import Circuit
-from circuits.errors import NetlistError, Place
+from circuits.errors import AmpwrightError, NetlistError, Place
 from netlists.asc import drawing_page
 from netlists.build import build, settle_temperature
 from netlists.deck import Contents, Deck, Notes
@@ -71,8 +71,13 @@ def read(path, *, input: str | None = None, output: str | None = None, controls:
         data = path.read_bytes()
     except OSError as error:
         raise NetlistError(f"can't be read: {error.strerror or error}", place=Place(str(path))) from None
-    return read_text(decode(data, str(path)), path=str(path), folder=path.resolve().parent, input=input, output=output, controls=controls,
-                     include_paths=include_paths, strict=strict, laws=laws)
+    try:
+        return read_text(decode(data, str(path)), path=str(path), folder=path.resolve().parent, input=input, output=output, controls=controls,
+                         include_paths=include_paths, strict=strict, laws=laws)
+    except AmpwrightError as error:  # what is amiss with the deck as a whole has no line
+        if error.place is None:
+            error.place = Place(str(path))
+        raise
 
 
 def read_text(text: str, *, path: str = "", folder=None, input: str | None = None, output: str | None = None, controls: Sequence[str] = (),

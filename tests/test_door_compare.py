@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 from check_processor import check_processor
 from test_door_commands import RC, command, refused
 
@@ -96,12 +97,70 @@ def test_every_mistake_is_one_line(desk, capsys):
     refused(capsys, "2 channels|--channel: left, right", "compare", "stereo.wav", "--target", "rc.cir", "rc.cir")
     refused(capsys, "no channel 3|1 to 2", "compare", "stereo.wav", "--target", "rc.cir", "rc.cir", "--channel", "3")
     refused(capsys, "no channel 'up'|left, right", "compare", "stereo.wav", "--target", "rc.cir", "rc.cir", "--channel", "up")
-    refused(capsys, "silent", "compare", "in.wav", "--target", "silent.wav", "rc.cir")
+    refused(capsys, "the target silent.wav: the signal is silent", "compare", "in.wav", "--target", "silent.wav", "rc.cir")
     refused(capsys, "holds other files|thesis.txt", "compare", "in.wav", "--target", "rc.cir", "rc.cir", "-o", "mine")
     refused(capsys, "no format 'pdf'", "compare", "in.wav", "--target", "rc.cir", "rc.cir", "--format", "pdf")
     refused(capsys, "no alignment 'maybe'", "compare", "in.wav", "--target", "rc.cir", "rc.cir", "--align", "maybe")
     Path("x.json").write_text("{}")
     refused(capsys, "x.json|no comparison", "compare", "x.json")
+
+
+def test_a_newcomers_mistakes(desk, capsys):
+    """Bad files and bad options: one line that names the thing and the mend, exit code 2, and nothing is left behind."""
+    write_audio("flat.wav", np.full(4800, 0.5), 48000)
+    write_audio("tiny.wav", read_audio("in.wav").samples[:100], 48000)
+    write_audio("silent.wav", np.zeros(24000), 48000)
+    soundfile.write("nan.wav", np.r_[np.zeros(1234), np.nan, np.ones(99)], 48000, subtype="FLOAT")
+    soundfile.write("empty.wav", np.zeros(0), 48000)
+    Path("nothing.wav").write_bytes(b"")
+    Path("text.wav").write_text("hello, this is text\n" * 9)
+    Path("folder.wav").mkdir()
+    Path("bare.cir").write_text("bare\nV1 a 0 AC 1\nR1 a x 1k\nC1 x 0 10n\n.end\n")
+    before = sorted(os.listdir())
+    for words, target in (("empty.wav: the recording is empty", "empty.wav"), ("nothing.wav: the file is empty", "nothing.wav"), ("text.wav: this is no recording", "text.wav"),
+                          ("nan.wav: sample 1234 is nan", "nan.wav"), ("folder.wav: this is a folder", "folder.wav"), ("none.wav: there is no such file", "none.wav")):
+        refused(capsys, words, "compare", "in.wav", "--target", target, "rc.cir")
+        refused(capsys, words, "compare", target, "--target", "rc.cir", "rc.cir")
+    for words, *rest in (
+            ("the target flat.wav: the signal is silent, a constant 0.5", "--target", "flat.wav", "rc.cir"),
+            ("only 100 samples are common to all, and 2048 are needed", "--target", "tiny.wav", "tiny.wav"),
+            ("bare.cir: no node says that it is the output|--output", "--target", "bare.cir", "rc.cir"),
+            ("the target rc.cir (knob=3): there is no control or parameter 'knob'|There are: r", "--target", "rc.cir@knob=3", "rc.cir"),
+            ("a recording has no settings|in.wav@drive=3", "--target", "rc.cir", "in.wav@drive=3"),
+            ("'r' is not NAME=VALUE", "--target", "rc.cir", "rc.cir@r"),
+            ("an empty text names nothing", "--target", "", "rc.cir"), ("an empty text names nothing", "--target", "rc.cir", ""),
+            ("no engine 'magic'|nodal, wdf", "--target", "in.wav", "in.wav", "--engine", "magic"),
+            ("oversampling by 3|1, 2, 4, 8, 16", "--target", "in.wav", "in.wav", "--oversample", "3"),
+            ("a seed of -1", "--target", "in.wav", "in.wav", "--seed", "-1"), ("a level of nan V", "--target", "in.wav", "in.wav", "--level", "nan"),
+            ("segments of 0 s", "--target", "in.wav", "in.wav", "--segment", "0"), ("the folder", "--target", "in.wav", "in.wav", "-o", "no/where"),
+            ("this is a file, and a report is a folder", "--target", "in.wav", "in.wav", "-o", "in.wav")):
+        refused(capsys, words, "compare", "in.wav", *rest)
+    refused(capsys, "the target rc.cir: the dry recording is silent", "compare", "silent.wav", "--target", "rc.cir", "rc.cir")
+    refused(capsys, "none.json: there is no such file", "compare", "none.json")
+    assert sorted(os.listdir()) == before
+
+
+def test_what_is_wrong_in_the_options_is_said_before_the_work(desk, capsys, monkeypatch):
+    def never(*args, **kwargs):
+        raise AssertionError("nothing may be rendered for a report that can't be written")
+    monkeypatch.setattr("ampwright.comparisons.compare_entries", never)
+    Path("mine").mkdir()
+    Path("mine/thesis.txt").write_text("")
+    for words, *rest in (("no format 'pdf'", "--format", "pdf"), ("no format is given", "--format", ","), ("no alignment 'maybe'", "--align", "maybe"),
+                         ("no engine 'x'", "--engine", "x"), ("holds other files", "-o", "mine"), ("a level of 0 V", "--level", "0")):
+        refused(capsys, words, "compare", "in.wav", "--target", "in.wav", "in.wav", *rest)
+
+
+def test_bad_settings_and_labels_cost_their_own_rows(desk, capsys):
+    long = "y" * 10000
+    code, out, err = command(capsys, "compare", "in.wav", "--target", "rc.cir", "rc.cir@knob=3", "rc.cir@r=loud", "A=rc.cir", "A=rc.cir@oversample=2", "bad\nred\x1b[31m=rc.cir",
+                             f"{long}=rc.cir@r=5k", f"{long}.cir", "-o", "r", "--no-measure")
+    assert code == 3 and "rc.cir (knob=3): there is no control or parameter 'knob'" in err and "'loud' is not a number" in err
+    assert "A (2)" in out and "bad red [31m" in out and "\x1b" not in out + err and max(map(len, out.splitlines())) < 250, "labels can't command the terminal"
+    rows = list(csv.DictReader(io.StringIO(Path("r/scores.csv").read_text(encoding="utf-8"))))
+    assert [row["failed"] != "" for row in rows] == [False] * 4 + [True] * 3 and rows[0]["esr"] == "0.0"
+    code, again, err = command(capsys, "compare", "r", "-o", "again", "--format", "csv")
+    assert code == 3 and Path("again/scores.csv").read_text() == Path("r/scores.csv").read_text(), "a report is drawn again by its folder too"
 
 
 def test_from_python(desk):
@@ -143,7 +202,7 @@ def test_channels_are_chosen_or_mixed(desk, capsys):
     code, out, err = command(capsys, "compare", "in.wav", "--target", "both.wav", "both.wav", "-o", "r", "--format", "csv", "--channel", "right")
     assert code == 0, err
     code, out, err = command(capsys, "compare", "in.wav", "--target", "in.wav", "both.wav", "in.wav", "-o", "r", "--format", "csv")
-    assert code == 3 and "both.wav has 2 channels" in err, "it costs its own row only"
+    assert code == 3 and "both.wav: the recording has 2 channels" in err, "it costs its own row only"
 
 
 def test_netlists_without_declarations_take_the_options_of_simulate(desk, capsys):

@@ -15,7 +15,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 import numpy as np
 
-from circuits.errors import AmpwrightError, SignalError
+from circuits.errors import AmpwrightError, Place, SignalError
 from validation.align import Alignment, align, apply, check_mode
 from validation.audio import Audio, resample
 from validation.comparison import Comparison, Pair, Rendering, Row
@@ -26,6 +26,7 @@ from validation.segments import LEVEL_EDGES, bootstrap_interval, errors_by_level
 from validation.spectral_metrics import RESOLUTIONS, frame_distances_many, multi_resolution_stft_many
 
 _SHARED = ("multi_resolution_stft", "log_spectral_distance", "mel_cepstral_distance", "loudness_difference")  # what is known of the target is made once for everybody
+_FEWEST = 2048  # samples: one spectrum
 _FRAME = 0.05  # seconds of a frame of the level table
 _log = logging.getLogger(__name__)
 
@@ -110,9 +111,14 @@ def compare(dry: Audio | None, target: Entry, candidates, *, mode: str = "latenc
 
     # the target's rate is the rate of the comparison: nothing is done to the reference that can be avoided
     tell(0.0, f"target {target.label}")
-    first = target.load(dry.sample_rate if dry is not None else math.nan)
-    rate = float(first.sample_rate)
-    reference = perform(replace(target, load=lambda _: first), dry, rate, None, measure, level or 1.0, None)
+    try:
+        first = target.load(dry.sample_rate if dry is not None else math.nan)
+        rate = float(first.sample_rate)
+        reference = perform(replace(target, load=lambda _: first), dry, rate, None, measure, level or 1.0, None)
+    except AmpwrightError as error:  # a candidate's message stands in its row; this one has to say whose it is
+        if error.place is None:
+            error.place = Place(f"the target {target.label}")
+        raise
     notes += reference.notes
     n_samples = len(reference.samples)
     dry_rendering = None
@@ -166,8 +172,8 @@ def compare(dry: Audio | None, target: Entry, candidates, *, mode: str = "latenc
         start = max([0] + [before for before, _ in margins])
         stop = length - max([0] + [after for _, after in margins])
     region = slice(start, stop)
-    if stop - start < 2048:
-        raise SignalError(f"only {max(stop - start, 0)} samples are common to all", mend="Give longer recordings or align nothing.")
+    if stop - start < _FEWEST:
+        raise SignalError(f"only {max(stop - start, 0)} samples are common to all, and {_FEWEST} are needed", mend="Give longer recordings or align nothing.")
     if not np.any(truth[region]):
         raise SignalError("the target is silent where it is compared", mend="Give a target with sound.")
     heard = loudness(truth[region], rate)

@@ -108,6 +108,8 @@ def read_comparison(path) -> Comparison:
         if path.stat().st_size > _LARGEST:
             raise ModelFileError("the file is too large for a comparison", place=place)
         content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ModelFileError("there is no such file", place=place, mend="Give the comparison.json of a report.") from None
     except (OSError, UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
         raise ModelFileError(f"this is no comparison ({' '.join(str(error).split())[:200]})", place=place,
                              mend="Give the comparison.json of a report.") from error
@@ -136,7 +138,7 @@ def _decode(content: dict, folder: Path) -> Comparison:
                                  mend="Renderings lie in the folder of that name.")
         audio = read_audio(folder / facts["file"])
         if audio.sample_rate != rate or audio.n_channels != 1:
-            raise ModelFileError(f"{facts['file']} does not have the rate of the comparison", place=Place(str(folder)))
+            raise ModelFileError(f"{facts['file']} does not have the rate of the comparison", place=Place(str(folder)), mend="Make the report again.")
         return Rendering(str(facts["label"]), str(facts["source"]), str(facts["kind"]), str(facts["digest"]), audio.samples,
                          _number(facts["loudness"]))
 

@@ -165,6 +165,8 @@ def perform(entry: Entry, dry: Audio | None, rate: float, n_samples: int | None,
         if dry is None:
             raise SignalError("a model needs a dry recording to be compared", mend="Give one.")
         source = mono(dry, "the dry recording")
+        if not np.any(source):
+            raise SignalError("the dry recording is silent: there is nothing to play", mend="Give a recording with sound.")
         inner = float(thing.sample_rate)
         if inner != dry.sample_rate:
             notes.append(f"{entry.label}: runs at {inner:g} Hz, the dry recording was resampled from {dry.sample_rate:g} Hz")
@@ -189,7 +191,8 @@ def perform(entry: Entry, dry: Audio | None, rate: float, n_samples: int | None,
             notes.append(f"{entry.label}: output resampled from {inner:g} Hz to {rate:g} Hz")
         take = Take(samples, "model", entry.digest, (), dry.duration / seconds if seconds else math.inf, bad, *costs, response)
     if not np.any(take.samples != take.samples[0]):
-        raise SignalError("the signal is silent", mend="Look at its level and its input.")
+        constant = f"the signal is silent, a constant {take.samples[0]:.3g}" if take.samples[0] else "the signal is silent"
+        raise SignalError(constant, mend="Look at its level and its input.")
     if n_samples is not None and len(take.samples) != n_samples:
         seconds = (len(take.samples) - n_samples) / rate
         if len(take.samples) < n_samples / 2:

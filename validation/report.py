@@ -286,6 +286,15 @@ def table(comparison: Comparison) -> str:
     return out.getvalue()
 
 
+def check_formats(formats) -> tuple[str, ...]:
+    """The formats, each once; raises SignalError for an unknown one, or if there is none."""
+    formats = tuple(dict.fromkeys(formats))
+    unknown = [name for name in formats if name not in FORMATS]
+    if unknown or not formats:
+        raise SignalError(f"there is no format {unknown[0]!r}" if unknown else "no format is given", mend=f"Choose from {', '.join(FORMATS)}.")
+    return formats
+
+
 def check_output(output) -> Path:
     """Say before the work starts if a report can't be written there.
 
@@ -335,10 +344,7 @@ def write_report(comparison: Comparison, output, *, formats=FORMATS) -> dict[str
     SignalError
         For an unknown format or a folder that can't be used.
     """
-    formats = tuple(dict.fromkeys(formats))
-    unknown = [name for name in formats if name not in FORMATS]
-    if unknown or not formats:
-        raise SignalError(f"there is no format {unknown[0]!r}" if unknown else "no format is given", mend=f"Choose from {', '.join(FORMATS)}.")
+    formats = check_formats(formats)
     output = check_output(output)
     part = output.absolute().parent / f".{output.name[:80]}.{uuid.uuid4().hex[:8]}.part"
     part.mkdir()

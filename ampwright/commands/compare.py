@@ -13,11 +13,12 @@ import typer
 from ampwright.commands import choices
 
 FAILED = 3  # exit code if some candidates failed and the others were compared
+LONGEST = 72  # characters of a label in the terminal's table
 SHOWN = ("esr", "esr_a_weighted_low_passed", "multi_resolution_stft", "si_sdr", "loudness_difference")
 
 
 def compare(
-    dry: Annotated[str, typer.Argument(metavar="DRY", show_default=False, help="WAV or FLAC that the models play; or the comparison.json of a report to draw again.")],
+    dry: Annotated[str, typer.Argument(metavar="DRY", show_default=False, help="WAV or FLAC that the models play; or a report to draw again, or its comparison.json.")],
     candidates: Annotated[Optional[list[str]], typer.Argument(metavar="CANDIDATE...", show_default=False,
                                                               help="[LABEL=]WHAT[@NAME=VALUE,...]: a recording, a netlist, a library name, a capture, a block.")] = None,
     target: Annotated[Optional[str], typer.Option(metavar="TARGET", show_default=False, help="What should be reached; named as a candidate is.")] = None,
@@ -43,8 +44,9 @@ def compare(
     from ampwright.commands import terminal
 
     formats = tuple(part.strip() for part in format.split(",") if part.strip())
-    if target is None and dry.lower().endswith(".json") and not candidates:
-        comparison = comparisons.redraw(dry, out, formats=formats)
+    drawn = Path(dry) / "comparison.json" if Path(dry).is_dir() else Path(dry)
+    if target is None and not candidates and (drawn.is_file() if Path(dry).is_dir() else drawn.suffix.lower() == ".json"):
+        comparison = comparisons.redraw(drawn, out, formats=formats)
     else:
         if target is None:
             raise typer.BadParameter("there is no target; name one with --target")
@@ -58,6 +60,11 @@ def compare(
     report(comparison, out, formats, json=json)
     if comparison.failed:
         raise typer.Exit(FAILED)
+
+
+def cut(label: str) -> str:
+    """A label that leaves room for figures beside it."""
+    return label if len(label) <= LONGEST else label[:LONGEST - 1] + "…"
 
 
 def report(comparison, folder: Path, formats, *, json: bool) -> None:
@@ -79,17 +86,17 @@ def report(comparison, folder: Path, formats, *, json: bool) -> None:
     heads = ("candidate", *(f"{METRICS[name].label} {METRICS[name].unit}".strip() for name in SHOWN), "ESR as it came", "latency", "real time", "numbers", "operations")
     rows = []
     for row in comparison.good:
-        latency = "" if row.alignment is None else f"{row.alignment.latency:.2f}"
+        latency = "" if row.alignment is None else f"{round(row.alignment.latency, 2) + 0.0:.2f}"
         factor = "" if row.kind != "model" else f"{row.real_time_factor:.1f}x"
-        rows.append((row.label + (" (doubt)" if comparison.doubts(row) else ""), *(figure_text(row.scores[name]) for name in SHOWN), figure_text(row.scores_as_is["esr"]), latency, factor,
+        rows.append((cut(row.label) + (" (doubt)" if comparison.doubts(row) else ""), *(figure_text(row.scores[name]) for name in SHOWN), figure_text(row.scores_as_is["esr"]), latency, factor,
                      *("" if math.isnan(value) else f"{value:,.0f}" for value in (row.n_parameters, row.operations))))
     if rows:
-        terminal.table(f"Against {comparison.target.label}", heads, rows, right=tuple(range(1, len(heads))))
+        terminal.table(f"Against {cut(comparison.target.label)}", heads, rows, right=tuple(range(1, len(heads))))
     for row in comparison.good:
         for text in comparison.doubts(row):
-            terminal.note(f"{row.label}: {text}", "doubt")
+            terminal.note(f"{cut(row.label)}: {text}", "doubt")
     for row in comparison.failed:
-        terminal.note(row.message if row.message.startswith(row.label) else f"{row.label}: {row.message}", "failed")
+        terminal.note(row.message if row.message.startswith(row.label) else f"{cut(row.label)}: {row.message}", "failed")
     names = {"html": "report.html", "csv": "scores.csv", "json": "comparison.json", "png": "plots"}
     for name in formats:
         terminal.say(f"{folder / names[name]}")

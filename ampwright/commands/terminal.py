@@ -38,6 +38,11 @@ def plain(value):
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
+def _harmless(text: str) -> str:
+    """Text without what a terminal would obey: a label may hold anything."""
+    return "".join(c if c.isprintable() or c == "\n" else " " for c in text)
+
+
 def print_json(value) -> None:
     """One document on standard output."""
     sys.stdout.write(json.dumps(plain(value), indent=2) + "\n")
@@ -45,12 +50,12 @@ def print_json(value) -> None:
 
 def say(text: str) -> None:
     """A line for a person, on standard output."""
-    Console(highlight=False, soft_wrap=True).print(escape(text))
+    Console(highlight=False, soft_wrap=True).print(escape(_harmless(text)))
 
 
 def note(text: str, kind: str = "note") -> None:
     """A remark on standard error, so that it never mixes with results."""
-    Console(stderr=True, highlight=False, soft_wrap=True).print(f"[bold yellow]{kind}:[/] {escape(text)}")
+    Console(stderr=True, highlight=False, soft_wrap=True).print(f"[bold yellow]{kind}:[/] {escape(_harmless(text))}")
 
 
 def table(title: str, heads: tuple[str, ...], rows, *, right: tuple[int, ...] = ()) -> None:
@@ -60,12 +65,12 @@ def table(title: str, heads: tuple[str, ...], rows, *, right: tuple[int, ...] = 
     for number, head in enumerate(heads):
         drawn.add_column(escape(head), justify="right" if number in right else "left", overflow="fold")
     for row in rows:
-        drawn.add_row(*(escape(str(cell)) for cell in row))
+        drawn.add_row(*(escape(_harmless(str(cell)).replace("\n", " ")) for cell in row))
     console = Console(highlight=False)
     if not console.is_terminal:  # a file or a pipe has no width: nothing is folded
         console = Console(highlight=False, width=400)
     if title:
-        console.print(f"\n[bold]{escape(title)}[/]", soft_wrap=True)
+        console.print(f"\n[bold]{escape(_harmless(title))}[/]", soft_wrap=True)
     console.print(drawn)
 
 
