@@ -185,6 +185,22 @@ def test_what_spoils_a_score_is_said_with_its_figures():
     assert "upside down against the target" in table(found)
 
 
+def test_more_and_less_drive_are_not_called_a_matter_of_level():
+    """The same device at other drives, quieter, and darker: gain explains one, a filter the other, and neither of them the drives."""
+    target = Shaper(drive=9.0).process(DRY.samples)
+    darker = lfilter([0.3], [1.0, -0.7], target)
+    found = compare(DRY, Entry("t", _recording(target)), [
+        *(Entry(f"drive {drive:g}", _model(drive=drive)) for drive in (1.0, 3.0, 5.0, 20.0, 60.0)), Entry("quiet", _recording(0.3 * target)),
+        Entry("darker and quiet", _recording(0.3 * darker)), Entry("bright", _recording(lfilter([1.0, -0.8], [1.0], target)))], measure=False)
+    said = {row.label: " ".join(found.doubts(row)) for row in found.rows}
+    for label in ("drive 1", "drive 3", "drive 5"):
+        assert re.match(r"another level and less drive: ESR 0\.\d+, and 0\.0\d+ after \+\d+\.\d\d dB", said[label]) and "crest factor is" in said[label] and "higher" in said[label]
+    for label in ("drive 20", "drive 60"):
+        assert "more drive" in said[label] and "lower" in said[label]
+    for label in ("quiet", "darker and quiet", "bright"):
+        assert said[label].startswith("another level: ") and "drive" not in said[label]
+
+
 def test_segments_levels_and_intervals(found):
     far = next(row for row in found.rows if row.label == "far")
     reference, estimate = found.reference(), found.estimate(far)

@@ -174,7 +174,7 @@ class Comparison:
         if row.failed or row.alignment is None:
             return ()
         seconds = (self.region[1] - self.region[0]) / self.sample_rate
-        return doubts(row.alignment, self.mode, row.scores["esr"], seconds, self.sample_rate)
+        return doubts(row.alignment, self.mode, row.scores["esr"], seconds, self.sample_rate, row.scores["crest_factor_difference"])
 
     def reference(self) -> np.ndarray:
         """The target over the compared stretch."""
