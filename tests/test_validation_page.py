@@ -178,6 +178,7 @@ def test_abx_of_ten_trials_has_the_right_p_value(page):
     page.select_option("#abx-b", "c2")
     page.click("#abx-start")
     assert page.evaluate("document.getElementById('listen').inert")
+    assert page.evaluate("document.activeElement.dataset.abx") == "X", "the keyboard is where the test is"
     page.keyboard.press("x")
     _until(page, "ampwright.player.playing")
     for trial in range(10):
@@ -222,14 +223,24 @@ def test_rating_with_hidden_reference_and_anchor(page, scale, low, high):
     page.click("#rating-reference")
     page.click("#rating-list li:nth-child(2) button")
     _until(page, "ampwright.player.playing")
+    page.keyboard.press("3")
+    assert page.get_attribute("#rating-list li:nth-child(3) button", "aria-pressed") == "true"
+    sliders[3].focus()
+    page.keyboard.press("r")
+    assert page.get_attribute("#rating-reference", "aria-pressed") == "true" and page.input_value("#rating-list li:nth-child(4) input") == str(low)
+    page.keyboard.press("ArrowRight")
+    assert float(page.input_value("#rating-list li:nth-child(4) input")) > low, "sliders stay sliders"
     page.click("#rating-done")
     assert "Rate every sound" in page.inner_text("#rating-result")
     for number, slider in enumerate(sliders):
         slider.fill(str(low + (high - low) * number / 5))
     page.click("#rating-done")
+    assert page.evaluate("document.activeElement.id") == "rating-start"
     with page.expect_download() as download:
         page.click("#rating-export")
     results = json.loads(Path(download.value.path()).read_text())
+    hidden = next(s["score"] for s in results["stimuli"] if s["role"] == "hidden reference")
+    assert ("The hidden reference got" in page.inner_text("#rating-result")) == (scale == "mushra" and hidden < 90)
     assert results["test"] == scale.upper()
     assert sorted(s["role"] for s in results["stimuli"]) == ["anchor"] + ["candidate"] * 4 + ["hidden reference"]
     assert [s["score"] for s in results["stimuli"]] == pytest.approx([low + (high - low) * k / 5 for k in range(6)])

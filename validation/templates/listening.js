@@ -41,7 +41,7 @@ const abx = {
     const trials = Math.min(Math.max(Math.round(Number($("abx-trials").value)) || 10, 5), 100);
     this.results = { test: "ABX", a, b, trials: [], wanted: trials }; this.running = true;
     $("abx-running").hidden = false; $("abx-form").hidden = true; $("abx-export").hidden = true; $("rating-start").disabled = true; text($("abx-result"));
-    blind(true); this.next();
+    blind(true); this.next(); document.querySelector("[data-abx=X]").focus();
   },
   next() {
     this.secret = drawBit();
@@ -61,7 +61,7 @@ const abx = {
   },
   finish() {
     this.running = false; blind(false); player.pause(); show();
-    $("abx-running").hidden = true; $("abx-form").hidden = false; $("rating-start").disabled = false;
+    $("abx-running").hidden = true; $("abx-form").hidden = false; $("rating-start").disabled = false; $("abx-start").focus();
     const trials = this.results.trials.length, right = this.results.trials.filter((t) => t.x === t.answer).length;
     if (!trials) { text($("abx-result"), "Stopped before the first answer."); return; }
     const p = guessing(right, trials);
@@ -94,13 +94,17 @@ const rating = {
       return item;
     }));
     $("rating-running").hidden = false; $("rating-form").hidden = true; $("rating-export").hidden = true; $("abx-start").disabled = true; text($("rating-result"));
-    blind(true);
+    blind(true); $("rating-reference").focus();
+  },
+  listen(number) { // 0 is the reference; keys end at nine
+    const button = number ? $("rating-list").querySelectorAll("button")[number - 1] : $("rating-reference");
+    if (button) button.click();
   },
   mark(button) { press($("rating-running").querySelectorAll("button[aria-pressed]"), button); },
   finish() {
     if (this.results.stimuli.some((s) => s.score === null)) { text($("rating-result"), "Rate every sound first: move each slider."); return; }
     this.running = false; blind(false); player.pause(); show();
-    $("rating-running").hidden = true; $("rating-form").hidden = false; $("abx-start").disabled = false; $("rating-export").hidden = false;
+    $("rating-running").hidden = true; $("rating-form").hidden = false; $("abx-start").disabled = false; $("rating-export").hidden = false; $("rating-start").focus();
     for (const stimulus of this.results.stimuli) stimulus.label = stimulus.role === "candidate" ? label(stimulus.id) : stimulus.role;
     Object.assign(this.results, { report: facts.digest });
     const list = document.createElement("ul");
@@ -110,5 +114,7 @@ const rating = {
       list.append(item);
     }
     text($("rating-result"), list);
+    const hidden = this.results.stimuli.find((s) => s.role === "hidden reference").score; // BS.1534-3, 4.1.2
+    if (this.results.test === "MUSHRA" && hidden < 90) $("rating-result").append(`The hidden reference got ${hidden}: tests after BS.1534 leave out listeners who often rate it under 90.`);
   },
 };

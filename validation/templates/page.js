@@ -96,6 +96,7 @@ $("theme").addEventListener("click", () => {
 
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || !player.duration) return;
+  if (rating.running && /^[0-9r]$/i.test(event.key)) { event.preventDefault(); rating.listen(Number(event.key) || 0); return; } // on a slider too: it takes no digits
   const field = event.target.closest("input:not([type=checkbox]), select, textarea, summary");
   if (field && event.key !== "Escape") return;
   const key = event.key.toLowerCase(), step = event.shiftKey ? 0.1 : 1;
