@@ -29,7 +29,7 @@ GUITAR = 0.2  # volts at the phrase's full scale: a single-coil pickup, played f
 OVERSAMPLE = 2
 RIG = (("tube_screamer", {"drive": 0.6, "tone": 0.5, "level": 0.8}), ("preamp_2203", {"gain": 0.5, "treble": 0.6, "bass": 0.5, "middle": 0.6, "master": 0.4}))
 STUDIES = {"tube_screamer": "overdrive", "preamp_2203": "preamp"}  # circuit and the capture of it that ships, controls as both have them
-LESSON, FITTED = "chords", 5.0  # phrase and seconds of it that the blocks are fitted to
+LESSON, FITTED, LEAST = "chords", 5.0, 1.5  # phrase, seconds of it that the blocks are fitted to, and at least of a short demonstration
 EXAM, COMPARED = "palm-mutes", 1.5  # phrase and seconds of it that are compared: ngspice takes a quarter of a minute for a second
 SEGMENT = 0.125  # seconds: twelve segments for the tests
 STEPS = 4  # time steps a sample, at least, of ngspice
@@ -68,7 +68,7 @@ def demonstrate(folder: str | Path, *, seconds: float = 60.0, effort: float = 30
     folder : str or Path
         Made if it is not there.
     seconds : float
-        How much of the phrase is played, and of the other one compared, at most.
+        How much of the phrases is played, fitted to and compared, at most.
     effort : float
         CPU seconds for the fits; 0 leaves out fits and comparisons.
     progress : callable, optional
@@ -107,7 +107,7 @@ def demonstrate(folder: str | Path, *, seconds: float = 60.0, effort: float = 30
     files["picture"] = draw(signals, dry.sample_rate, folder / "rig.png")
     if not effort > 0.0:
         return Demonstration(tuple(stages), files)
-    fits = _fits(folder, effort, lambda done, text: tell(0.3 + 0.3 * done, text))
+    fits = _fits(folder, effort, max(min(FITTED, seconds), LEAST), lambda done, text: tell(0.3 + 0.3 * done, text))
     files |= {"block with a tanh": folder / "block-tanh.json", "block with a tiny network": folder / "block-net.json"}
     blocks = {"fitted block, tanh": BlockProcessor(fits["tanh"].block), "fitted block, tiny network": BlockProcessor(fits["net"].block)}
     notes = () if library() is not None else ("ngspice's shared library is not installed: the comparisons go on without it.",)
@@ -119,10 +119,10 @@ def demonstrate(folder: str | Path, *, seconds: float = 60.0, effort: float = 30
     return Demonstration(tuple(stages), files, fits, comparisons, notes)
 
 
-def _fits(folder: Path, effort: float, tell: Progress) -> dict[str, Fit]:
+def _fits(folder: Path, effort: float, seconds: float, tell: Progress) -> dict[str, Fit]:
     """Blocks fitted to the preamp, with a tiny network and with a tanh as the curve."""
     lesson = shipped_phrase(LESSON)
-    dry = Audio(lesson.samples[:int(FITTED * lesson.sample_rate)], lesson.sample_rate)
+    dry = Audio(lesson.samples[:int(seconds * lesson.sample_rate)], lesson.sample_rate)
     preamp = load("preamp_2203")
     net = fit(dry, preamp, folder / "block-net.json", blocks=STRUCTURE, curve="net", oversample=TRUTH, seconds=NET_SHARE * effort,
               progress=lambda done, text: tell(NET_SHARE * done, f"fit: {text}"))

@@ -10,7 +10,7 @@ import typer
 
 def demo(
     output: Annotated[Path, typer.Option("--output", "-o", metavar="FOLDER", help="Where the recordings go.")] = Path("demo"),
-    seconds: Annotated[float, typer.Option(metavar="S", help="Play and compare only the beginning of the phrases.")] = 60.0,
+    seconds: Annotated[float, typer.Option(metavar="S", help="Play, fit to and compare only the beginning of the phrases.")] = 60.0,
     effort: Annotated[float, typer.Option(metavar="S", help="CPU seconds for the fits; 0 only plays.")] = 30.0,
 ) -> None:
     """Play, fit and compare on shipped material."""
