@@ -189,11 +189,19 @@ def entry(signal: Signal, label: str = "", *, engine: str = "nodal", oversample:
             how = settings or {}
     except ModelFileError:
         digest = ""  # said again, with its reason, when it is loaded
+    told: list[str] = []
+
+    def loaded() -> Circuit | Processor:
+        model = load(what, **how)
+        if isinstance(model, Circuit) and not ships(what):  # what is skipped in our own schematics is meant for other programs
+            told[:] = model.notes
+        return model
+
     source = (NGSPICE if outside else "") + what + ("@" + ",".join(f"{name}={value}" for name, value in options.items()) if options else "")
     if outside:
-        return Entry(label or own, lambda rate: _by_ngspice(load(what, **how), rate, {**controls, **options}, full_scale, level), source, digest)
-    return Entry(label or own, lambda rate: _ready(load(what, **how), rate, {**controls, **options}, engine, oversample, full_scale, level), source,
-                 digest, cost)
+        return Entry(label or own, lambda rate: _by_ngspice(loaded(), rate, {**controls, **options}, full_scale, level), source, digest, remarks=lambda: tuple(told))
+    return Entry(label or own, lambda rate: _ready(loaded(), rate, {**controls, **options}, engine, oversample, full_scale, level), source,
+                 digest, cost, lambda: tuple(told))
 
 
 def compare(dry: str | Path | Audio | None, target: Signal, candidates: Sequence[Signal] | Mapping[str, Signal], output: str | Path | None = None, *,

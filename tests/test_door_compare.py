@@ -115,7 +115,7 @@ def test_a_newcomers_mistakes(desk, capsys):
     Path("nothing.wav").write_bytes(b"")
     Path("text.wav").write_text("hello, this is text\n" * 9)
     Path("folder.wav").mkdir()
-    Path("bare.cir").write_text("bare\nV1 a 0 AC 1\nR1 a x 1k\nC1 x 0 10n\n.end\n")
+    Path("bare.cir").write_text("bare\nVIN a 0 AC 1\nV2 b 0 1\nR1 a b 1k\n.end\n")
     before = sorted(os.listdir())
     for words, target in (("empty.wav: the recording is empty", "empty.wav"), ("nothing.wav: the file is empty", "nothing.wav"), ("text.wav: this is no recording", "text.wav"),
                           ("nan.wav: sample 1234 is nan", "nan.wav"), ("folder.wav: this is a folder", "folder.wav"), ("none.wav: there is no such file", "none.wav")):
@@ -124,7 +124,7 @@ def test_a_newcomers_mistakes(desk, capsys):
     for words, *rest in (
             ("the target flat.wav: the signal is silent, a constant 0.5", "--target", "flat.wav", "rc.cir"),
             ("only 100 samples are common to all, and 2048 are needed", "--target", "tiny.wav", "tiny.wav"),
-            ("bare.cir: no node says that it is the output|--output", "--target", "bare.cir", "rc.cir"),
+            ("the target bare.cir: the circuit has no output|--output", "--target", "bare.cir", "rc.cir"),
             ("the target rc.cir (knob=3): there is no control or parameter 'knob'|There are: r", "--target", "rc.cir@knob=3", "rc.cir"),
             ("a recording has no settings|in.wav@drive=3", "--target", "rc.cir", "in.wav@drive=3"),
             ("'r' is not NAME=VALUE", "--target", "rc.cir", "rc.cir@r"),
@@ -138,6 +138,13 @@ def test_a_newcomers_mistakes(desk, capsys):
     refused(capsys, "the target rc.cir: the dry recording is silent", "compare", "silent.wav", "--target", "rc.cir", "rc.cir")
     refused(capsys, "none.json: there is no such file", "compare", "none.json")
     assert sorted(os.listdir()) == before
+
+
+def test_what_was_guessed_is_told(desk, capsys):
+    Path("bare.cir").write_text("bare\nV1 a 0 AC 1\nR1 a x 1k\nC1 x 0 10n\n.end\n")
+    code, _, err = command(capsys, "compare", "in.wav", "--target", "bare.cir", "rc_lowpass", "Mine=bare.cir", "-o", "r", "--format", "csv,json", "--no-measure")
+    assert code == 0 and "note: bare.cir: output: x, a guess" in err and "note: Mine: output: x, a guess" in err and "note: rc_lowpass" not in err and "drift" not in err
+    assert any("output: x, a guess" in note for note in json.loads(Path("r/comparison.json").read_text())["notes"])
 
 
 def test_what_is_wrong_in_the_options_is_said_before_the_work(desk, capsys, monkeypatch):

@@ -47,6 +47,8 @@ class Entry:
         Path and SHA-256 of the file, for the report.
     cost : callable, optional
         ``cost(processor)`` returns its numbers and its operations per sample, after the recording was played; NaN where they can't be told.
+    remarks : callable
+        ``remarks()`` returns what loading had to guess or mend; asked after ``load``.
     """
 
     label: str
@@ -54,6 +56,7 @@ class Entry:
     source: str = ""
     digest: str = ""
     cost: Callable[[Processor], tuple[float, float]] | None = None
+    remarks: Callable[[], tuple[str, ...]] = tuple
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -162,6 +165,7 @@ def perform(entry: Entry, dry: Audio | None, rate: float, n_samples: int | None,
             notes.append(f"{entry.label}: resampled from {thing.sample_rate:g} Hz to {rate:g} Hz")
         take = Take(samples, "recording", digest, ())
     else:
+        notes += [f"{entry.label}: {text}" for text in entry.remarks()]
         if dry is None:
             raise SignalError("a model needs a dry recording to be compared", mend="Give one.")
         source = mono(dry, "the dry recording")
