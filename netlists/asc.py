@@ -90,8 +90,7 @@ def drawing_page(text: str, path: str, files: Files, folder: Path | None, notes,
     known = [_symbol(placed, files, folder, Place(path, placed.line)) for placed in drawing.symbols]
     points = {end for wire in drawing.wires for end in wire} | {point for point, _, _ in drawing.flags}
     points |= {point for placed, symbol in zip(drawing.symbols, known) if symbol is not None for point in _pins(placed, symbol) if point is not None}
-    kinds = {(path, placed.line): _KINDS[symbol.attributes["Prefix"]] for placed, symbol in zip(drawing.symbols, known)
-             if symbol is not None and symbol.attributes.get("Prefix") in _KINDS}
+    kinds = {(path, placed.line): _kind(placed.name, symbol) for placed, symbol in zip(drawing.symbols, known) if symbol is not None}
     symbols = []
     for placed, symbol in zip(drawing.symbols, known):
         if symbol is None:
@@ -214,6 +213,13 @@ def _symbol(placed: _Placed, files: Files, folder: Path | None, place: Place) ->
     if any(part.lower() == "opamps" for part in parts[:-1]) and opamp_symbol(key) is not None:
         return opamp_symbol(key)
     return None
+
+
+def _kind(name: str, symbol: Symbol) -> str:
+    """What a symbol shows: the arrow of a transistor, the grids of a tube; empty for others."""
+    base = name.replace("\\", "/").split("/")[-1].lower()
+    tube = next((kind for word, kind in (("triode", "triode"), ("pentode", "pentode"), ("tetrode", "pentode")) if word in base), "")
+    return _KINDS.get(symbol.attributes.get("Prefix", ""), tube if symbol.attributes.get("Prefix", "")[:1] == "X" else "")
 
 
 def _pins(placed: _Placed, symbol: Symbol) -> list[Point | None]:

@@ -193,6 +193,14 @@ def _settle_nodes(assembly: Assembly, nodes: set[str]) -> None:
             close = get_close_matches(name, nodes, 1)
             raise NetlistError(f"V({name}) names a node that nothing is connected to", place=place, mend=f"Did you mean {close[0]}?" if close else "")
         renamed[name] = flat
+    for element in list(assembly.elements.values()):  # what only an A device looks at
+        if isinstance(element, _SENSED) and isinstance(element.expression, EXPRESSION_TYPES):
+            for leaf in leaves(element.expression):
+                for node in ((leaf.plus, leaf.minus) if isinstance(leaf, Voltage) else ()):
+                    if node not in nodes and node not in renamed and node not in deck.probed:
+                        nodes.add(node)
+                        assembly.notes.lose(f"the node {node} is looked at and nothing is connected to it; {FREE_WINDING:g} ohms to ground settle its potential", element.place)
+                        assembly.add(Resistor(f"r#seen{len(nodes)}", (node, GROUND), FREE_WINDING))
     if renamed:
         def change(part: Expression):
             if isinstance(part, Voltage) and (part.plus in renamed or part.minus in renamed):

@@ -107,6 +107,7 @@ class Deck:
         self.globals: set[str] = set()
         self.consulted: set[str] = set()  # parameters that conditions of .if read
         self.aliases: dict[str, str] = {}
+        self.pins: tuple[str, ...] = ()  # of the subcircuit that is played where a file holds nothing else
         self.kinds: dict[tuple[str, int], str] = {}  # what drawings show parts to be, by path and line
         self.auxiliaries: list[Element] = []
         self.missing: list[tuple[str, Place]] = []

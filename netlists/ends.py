@@ -21,6 +21,7 @@ INPUT_NAMES = ("vin", "v_in", "vinput", "vsig", "vsignal", "vguitar", "vgtr", "v
 OUTPUT_NAMES = ("out", "output", "vout", "v_out", "spk", "speaker", "load", "audio_out", "aout", "out1", "outp")
 OUTPUT_STARTS = ("out", "vout", "v_out", "spk", "speaker", "load")
 INPUT_NODES = ("in", "input", "vin", "v_in", "inp", "guitar", "guitar_in", "audio_in", "signal_in", "in1", "input1", "in_1")
+QUIETER = 2.0       # of two sines the one of at most half the amplitude is the signal, the other a carrier, a clock or an oscillator
 LOUDEST = 30.0      # volts: a sine of more comes out of the wall or a transformer, not out of a guitar
 BYPASS = 1e-6       # farads to ground from which a node counts as at rest
 _HUMS = (50.0, 60.0, 100.0, 120.0)
@@ -28,7 +29,7 @@ _LOOK = re.compile(r"\bv(?:db|m|p|r|i)?\(\s*([^\s(),]+)\s*\)", re.IGNORECASE)
 _SHOWN = re.compile(r"\s*\.?(iopin out|print|plot|probe|save|four(ier)?|fft|meas(ure)?|net|wrdata|write|linearize|gnuplot|hardcopy|let)\b", re.IGNORECASE)
 _SWEPT = re.compile(r"\s*\.dc\s+(\S+)", re.IGNORECASE)
 _LOADS = re.compile(r"r_?(l|ld|load|spk|spkr|speaker|loudspeaker)\d?", re.IGNORECASE)
-_UNNAMED = re.compile(r"n?\d+")
+_SUPPLY = re.compile(r"v(cc|dd|ee|ss|pp|bb|bat\w*|plus|minus|pos|neg|supply|power|ht|heat\w*|fil\w*|mains?)\d*", re.IGNORECASE)
 _ENTRANCE = re.compile(r"(.*[_.-])?(in|input|inp|vin|guitar)[0-9]?([_.+-].*)?")
 
 
@@ -61,7 +62,8 @@ def choose_input(assembly: Assembly, wishes: Wishes) -> str:
         notes.say(f"input: {heard[0]}, chosen by being the only source " + ("with AC" if varying else "of 0 V"))
         return heard[0]
     ports = [node.lower() for line in assembly.deck.shown if line.startswith("iopin in ") for node in _LOOK.findall(line)]
-    named = [node for node in (*INPUT_NODES, *ports) if node in nodes]
+    short = {_short(node): node for node in reversed(_top(nodes))}
+    named = [short[node] for node in (*INPUT_NODES, *ports) if node in short]
     if named and not varying:
         notes.say(f"input: the node {named[0]}, chosen by its name")
         return _driven(assembly, sources, named[0], None)
@@ -87,35 +89,62 @@ def _guessed_input(assembly: Assembly, sources: dict, nodes: list[str], several:
     notes = assembly.notes
     signals = [name for name in several if not _is_supply(sources[name])]
     if len(signals) == 1:
-        notes.lose(f"input: {signals[0]}, a guess: of {', '.join(several)} it alone is no mains; name another by --input")
+        notes.lose(f"input: {signals[0]}, a guess: of {', '.join(several)} it alone is no supply; name another by --input")
         return signals[0]
+    swept = [found[1].lower() for line in assembly.deck.shown if (found := _SWEPT.match(line))]
+    if swept and swept[0] in (several or sources):
+        notes.lose(f"input: {swept[0]}, a guess: .dc sweeps it; name another by --input")
+        return swept[0]
     alike = [name for name in signals if name.startswith(("vin", "v_in", "vsig"))]
     if len(alike) > 1:
         notes.lose(f"input: {alike[0]}, a guess: the first of {', '.join(alike)}; name another by --input")
         return alike[0]
+    levels = sorted((level, name) for name in signals if (level := _amplitude(sources[name])) is not None)
+    if 1 < len(levels) == len(signals) and levels[0][0] * QUIETER <= levels[1][0]:
+        notes.lose(f"input: {levels[0][1]}, a guess: the quietest of {', '.join(signals)}; name another by --input")
+        return levels[0][1]
+    waves = {(wave.shape, wave.values) for name in signals if (wave := sources[name].waveform) is not None and wave.shape == "sin"}
+    if len(signals) > 1 and len(waves) == 1 and all(sources[name].waveform is not None for name in signals):
+        notes.lose(f"input: {signals[0]}, a guess: {', '.join(signals)} play the same sine, and this is the first; name another by --input")
+        return signals[0]
     if not several:
-        top = [node for node in nodes if "#" not in node and _ENTRANCE.fullmatch(node)]
-        top = [node for node in top if "." not in node] or top
+        top = [node for node in _top(nodes) if _ENTRANCE.fullmatch(_short(node))]
         if len(top) == 1:
             notes.lose(f"input: the node {top[0]}, a guess by its name; name another by --input")
             return _driven(assembly, sources, top[0], None)
-        swept = [found[1].lower() for line in assembly.deck.shown if (found := _SWEPT.match(line))]
-        if swept and swept[0] in sources:
-            notes.lose(f"input: {swept[0]}, a guess: .dc sweeps it; name another by --input")
-            return swept[0]
+        pins = [node for node in assembly.deck.pins if node in nodes and node != GROUND]
+        if pins:
+            notes.lose(f"input: the node {pins[0]}, a guess: the first pin of the subcircuit that is played; name another by --input")
+            return _driven(assembly, sources, pins[0], None)
     listed = ", ".join(several or [name for name in sources if "." not in name][:8]) or "none"
     what = "several sources could be the input" if several else "no source says that it is the input"
     notes.lose(f"{what}; add the line *@ input SOURCE, or give --input, to play it; sources: {listed}")
     return ""
 
 
+def _top(nodes) -> list[str]:
+    """The nodes of the deck itself; where it is nothing but a subcircuit without pins, that one's own."""
+    plain = [node for node in nodes if "#" not in node]
+    found = [node for node in plain if "." not in node]
+    return found if any(node != GROUND for node in found) else [node for node in plain if node.count(".") == 1]
+
+
+def _short(node: str) -> str:
+    return node.rsplit(".", 1)[-1]
+
+
 def _is_supply(source: Element) -> bool:
-    """Whether a source is the mains, a heater or a ripple: a loud sine, or one of the mains' frequencies."""
+    """Whether a source is a supply by its name, or the mains, a heater or a ripple: a loud sine, or one of the mains' frequencies."""
+    wave, level = source.waveform, _amplitude(source)
+    return _SUPPLY.match(source.name) is not None or level is not None and (abs(level) > LOUDEST or wave.values[2] in _HUMS)
+
+
+def _amplitude(source: Element) -> float | None:
+    """Of a sine whose numbers are known; None for all else."""
     wave = source.waveform
-    if wave is None or wave.shape != "sin":
-        return False
-    numbers = [value for value in wave.values[:3] if isinstance(value, (int, float))]
-    return len(numbers) == 3 and (abs(numbers[1]) > LOUDEST or numbers[2] in _HUMS)
+    if wave is None or wave.shape != "sin" or len(wave.values) < 3 or not all(isinstance(value, (int, float)) for value in wave.values[:3]):
+        return None
+    return abs(float(wave.values[1]))
 
 
 def _driven(assembly: Assembly, sources: dict, node: str, place: Place | None) -> str:
@@ -150,12 +179,13 @@ def choose_outputs(assembly: Assembly, wishes: Wishes, flat, chosen: str) -> tup
             found.append(",".join(pair) if len(pair) == 2 and pair[1] != GROUND else pair[0])
         return tuple(dict.fromkeys(found))
     notes = assembly.notes
-    top = [node for node in nodes if "." not in node and "#" not in node]
+    top = _top(nodes)
+    short = {_short(node): node for node in reversed(top)}
     for name in OUTPUT_NAMES:
-        if name in top:
-            notes.say(f"output: {name}, chosen by its name")
-            return (name,)
-    starting = [node for node in top if node.startswith(OUTPUT_STARTS)]
+        if name in short:
+            notes.say(f"output: {short[name]}, chosen by its name")
+            return (short[name],)
+    starting = [node for node in top if _short(node).startswith(OUTPUT_STARTS)]
     if len(starting) == 1:
         notes.say(f"output: {starting[0]}, chosen by its name")
         return (starting[0],)
@@ -169,7 +199,7 @@ def choose_outputs(assembly: Assembly, wishes: Wishes, flat, chosen: str) -> tup
             notes.say(f"output: {found[0]}, chosen by {why}")
             return (found[0],)
     listed = ", ".join((starting or seen or [node for node in top if node != GROUND])[:12])
-    far = _far(assembly, chosen, fixed)
+    far = _far(assembly, chosen, fixed, BYPASS) or _far(assembly, chosen, fixed, float("inf"))  # of a supply nothing but its reservoirs is left
     for found, why in ((starting, "the one farthest from the input of those with an output's name"), (seen, "the one farthest from the input of those that the deck looks at"),
                        (top, "the node farthest from the input")):
         reached = [node for node in found if node in far]
@@ -177,6 +207,11 @@ def choose_outputs(assembly: Assembly, wishes: Wishes, flat, chosen: str) -> tup
             best = max(reached, key=lambda node: (far[node], nodes.index(node)))
             notes.lose(f"output: {best}, a guess: {why}; name another by --output; nodes: {listed}")
             return (best,)
+    source = assembly.elements.get(chosen)
+    held = [node for node in (source.nodes if source is not None else ()) if node != GROUND]
+    if held and all(node in fixed or node == GROUND for node in top):
+        notes.lose(f"output: {held[0]}, a guess: sources hold all nodes, and this is the input's own; the currents may be what was meant; nodes: {listed}")
+        return (held[0],)
     notes.lose(f"no node says that it is the output; add the line *@ output NODE, or give --output, to play it; nodes: {listed}")
     return ()
 
@@ -188,10 +223,10 @@ def _fixed(assembly: Assembly, chosen: str) -> set[str]:
     return fixed | (set(source.nodes) if source is not None else set())
 
 
-def _far(assembly: Assembly, chosen: str, fixed: set[str]) -> dict[str, float]:
+def _far(assembly: Assembly, chosen: str, fixed: set[str], bypass: float) -> dict[str, float]:
     """Nodes that a signal from the input reaches, each with how many parts lie between; half a part more where a resistor to ground waits for it.
 
-    Supplies, and nodes that a large capacitor holds, are passed over; what controls an amplifier is not reached from its output.
+    Supplies, and nodes that a capacitor of ``bypass`` farads or more holds, are passed over; what controls an amplifier is not reached from its output.
     """
     source = assembly.elements.get(chosen)
     if source is None:
@@ -199,7 +234,7 @@ def _far(assembly: Assembly, chosen: str, fixed: set[str]) -> dict[str, float]:
     elements = assembly.elements
     still = (fixed - set(source.nodes)) | {GROUND}
     still |= {node for element in elements.values() if isinstance(element, Capacitor) and GROUND in element.nodes and isinstance(element.value, (int, float))
-              and element.value >= BYPASS for node in element.nodes}
+              and element.value >= bypass for node in element.nodes}
     ways: dict[str, set[str]] = {}
     for element in elements.values():
         for starts, ends in _paths(element, elements):

@@ -115,7 +115,7 @@ def decode(data: bytes, path: str = "") -> str:
             text = data.decode("cp1252", errors="replace")
     if text.count("\0") > 0:
         raise NetlistError("the file is not text: it holds zero bytes", mend="Give a netlist (.cir, .net, .sp).", place=Place(path))
-    return text
+    return text.rstrip("\x1a")  # the end of a file, to DOS
 
 
 def without_comment(text: str) -> str:

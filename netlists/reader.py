@@ -34,6 +34,9 @@ _FOREIGN_FORMATS = (
     ("<Qucs", "a Qucs schematic", "In Qucs-S: Simulation > Save netlist."))
 
 
+OPEN_PIN = 1e9  # ohms from the pins of a subcircuit that is played alone to ground: those that it only looks at are there, too
+
+
 def read(path, *, input: str | None = None, output: str | None = None, controls: Sequence[str] = (), include_paths: Sequence = (),
          strict: bool = False, laws: LawReader | None = None) -> Circuit:
     """Read a netlist.
@@ -105,7 +108,7 @@ def read_text(text: str, *, path: str = "", folder=None, input: str | None = Non
     deck = Deck(Files(folder, [Path(one) for one in include_paths]), notes, laws)
     drawn = _is_livespice(text)
     found, title = (Page((), ()), "") if drawn else _page(text, path, deck, folder)
-    contents = deck.gather(found if drawn else _alone(found, notes), folder, Contents(), main=True)
+    contents = deck.gather(found if drawn else _alone(found, deck), folder, Contents(), main=True)
     top = Scope(deck, contents)
     settle_temperature(deck, top)
     _steps(top)
@@ -138,7 +141,7 @@ def _page(text: str, path: str, deck: Deck, folder: Path | None) -> tuple[Page, 
     return page(Stretch(body, path, first), main=True), title.strip().lstrip("*").strip()
 
 
-def _alone(found: Page, notes: Notes) -> Page:
+def _alone(found: Page, deck: Deck) -> Page:
     """A page that holds subcircuits and no element plays the only one of them that no other one uses: its pins become nodes."""
     if not found.subcircuits or any(isinstance(statement(line), Part) for stretch in found.stretches for line in stretch.lines()):
         return found
@@ -148,8 +151,10 @@ def _alone(found: Page, notes: Notes) -> Page:
         return found
     line = next(free[0].stretch.lines())
     pins, _ = header(line)
-    notes.say(f"the file holds the subcircuit {free[0].name} and no element: it is played, and its pins are nodes", free[0].place)
-    played = Stretch(f"x_{free[0].name} {' '.join(pins)} {free[0].name}", line.path, free[0].place.line, True)
+    deck.pins = tuple(pin.lower() for pin in pins)
+    deck.notes.say(f"the file holds the subcircuit {free[0].name} and no element: it is played, and its pins are nodes, each with {OPEN_PIN:g} ohms to ground", free[0].place)
+    body = "\n".join([f"x_{free[0].name} {' '.join(pins)} {free[0].name}", *(f"rpin{k}_{free[0].name} {pin} 0 {OPEN_PIN:g}" for k, pin in enumerate(dict.fromkeys(deck.pins), 1))])
+    played = Stretch(body, line.path, free[0].place.line, True)
     return replace(found, stretches=(*found.stretches, played))
 
 

@@ -227,8 +227,8 @@ def test_what_is_mended_is_told(desk, capsys, deck, words):
 def test_no_input_lists_the_candidates(desk, capsys):
     Path("bad.cir").write_text("bad\nV1 a 0 AC 1\nV2 b 0 AC 1\nR1 a out 1k\nR2 b out 1k\n")
     refused(capsys, "--input|v1, v2", "simulate", "bad.cir", "in.wav", "-o", "out.wav")
-    Path("bad.cir").write_text("bad\nVIN a 0 AC 1\nV2 b 0 1\nR1 a b 1k\n")
-    refused(capsys, "--output|a, b", "simulate", "bad.cir", "in.wav", "-o", "out.wav")
+    Path("bad.cir").write_text("bad\nVIN a 0 AC 1\nR1 a 0 1k\nV2 b 0 1\nR2 b c 1k\nR3 c 0 1k\n")
+    refused(capsys, "--output|a, b, c", "simulate", "bad.cir", "in.wav", "-o", "out.wav")
     Path("bad.cir").write_text("bad\nVIN a 0 AC 1\nR1 a b 1k\nR2 b 0 1k\n")
     code, _, err = command(capsys, "simulate", "bad.cir", "in.wav", "-o", "out.wav")
     assert code == 0 and "output: b, a guess: the node farthest from the input; name another by --output; nodes: a, b" in err

@@ -38,9 +38,14 @@ def test_where_audio_enters_and_leaves(deck, source, output, why):
 
 
 @pytest.mark.parametrize("deck, source, outputs, words", [
-    ("V1 a 0 SIN(0 1 50)\nV2 g 0 SIN(0 .1 1k)\nR1 a out 1k\nR2 g out 1k", "v2", ("out",), "input: v2, a guess: of v1, v2 it alone is no mains"),
-    ("V1 a 0 SIN(0 325 400)\nV2 g 0 SIN(0 .1 1k)\nR1 a out 1k\nR2 g out 1k", "v2", ("out",), "it alone is no mains"),
-    ("V1 a 0 SIN(0 1 440)\nV2 g 0 SIN(0 .1 1k)\nR1 a out 1k\nR2 g out 1k", "", ("out",), "several sources could be the input; add the line *@ input SOURCE, or give --input, to play it; sources: v1, v2"),
+    ("V1 a 0 SIN(0 1 50)\nV2 g 0 SIN(0 .1 1k)\nR1 a out 1k\nR2 g out 1k", "v2", ("out",), "input: v2, a guess: of v1, v2 it alone is no supply"),
+    ("V1 a 0 SIN(0 325 400)\nV2 g 0 SIN(0 .1 1k)\nR1 a out 1k\nR2 g out 1k", "v2", ("out",), "it alone is no supply"),
+    ("Vcc a 0 PULSE(0 9 0 1m)\nV2 g 0 SIN(0 .1 1k)\nR1 a out 1k\nR2 g out 1k", "v2", ("out",), "input: v2, a guess: of vcc, v2 it alone is no supply"),
+    ("V1 a 0 SIN(0 1 440)\nV2 g 0 SIN(0 .1 1k)\nR1 a out 1k\nR2 g out 1k", "v2", ("out",), "input: v2, a guess: the quietest of v1, v2"),
+    ("V1 a 0 SIN(0 {w} 440)\nV2 g 0 SIN(0 {w} 440)\n.param w=1\nR1 a out 1k\nR2 g out 1k", "v1", ("out",), "input: v1, a guess: v1, v2 play the same sine"),
+    ("V1 1 0 SIN(0 9 50)\nD1 1 2 D\nC1 2 0 1m\nR1 2 3 10\nC2 3 0 1m", "v1", ("3",), "output: 3, a guess: the node farthest from the input"),
+    ("V1 g 0 1\nV2 a 0 9\nJ1 a g 0 NJF\n.dc V1 0 1 .1", "v1", ("g",), "output: g, a guess: sources hold all nodes"),
+    ("V1 a 0 SIN(0 1 440)\nV2 g 0 SIN(0 .9 1k)\nR1 a out 1k\nR2 g out 1k", "", ("out",), "several sources could be the input; add the line *@ input SOURCE, or give --input, to play it; sources: v1, v2"),
     ("Vin_a a 0 SIN(0 1 440)\nVin_b g 0 SIN(0 .1 1k)\nR1 a out 1k\nR2 g out 1k", "vin_a", ("out",), "input: vin_a, a guess: the first of vin_a, vin_b"),
     ("V1 p 0 9\nRp p out 1k\nR1 fuzz_in out 1k\nR2 fuzz_in 0 1k", "vin", ("out",), "input: the node fuzz_in, a guess by its name"),
     ("V1 p 0 9\nV2 g 0 1\nRp p out 1k\nR1 g out 1k\n.dc V2 0 1 .1", "v2", ("out",), "input: v2, a guess: .dc sweeps it"),
@@ -48,14 +53,14 @@ def test_where_audio_enters_and_leaves(deck, source, output, why):
     ("V1 1 0 AC 1\nR1 1 2 1k\nR2 2 3 1k\nC1 3 0 1n\n.print ac v(3) v(2)", "v1", ("3",), "output: 3, a guess: the one farthest from the input of those that the deck looks at"),
     ("V1 1 0 AC 1\nR1 1 2 1k\nQ1 4 2 0 NPN\nV2 p 0 9\nRc p 4 10k\nC2 4 5 1u\nR4 5 0 10k\nCf 4 2 1n", "v1", ("5",), "output: 5, a guess: the node farthest from the input; name another by --output; nodes: 1, 2, 4, p, 5"),
     ("V1 1 0 AC 1\nR1 1 2 1k\nR2 2 3 1k\nE1 4 0 3 0 -9\nR3 4 2 1k\nR4 4 6 1k\nC9 6 0 10u", "v1", ("4",), "output: 4, a guess: the node farthest from the input"),
-    ("V1 outa 0 AC 1\nV2 outb 0 1\nR1 outa outb 1k", "v1", (), "no node says that it is the output; add the line *@ output NODE, or give --output, to play it; nodes: outa, outb")])
+    ("V1 a 0 AC 1\nR1 a 0 1k\nV2 p 0 9\nR2 p q 1k\nR3 q 0 1k", "v1", (), "no node says that it is the output; add the line *@ output NODE, or give --output, to play it; nodes: a, p, q")])
 def test_what_says_too_little_is_guessed_or_left_open_and_told(deck, source, outputs, words):
     circuit = read_text(f"title\n{deck}\n")
     assert (circuit.input, circuit.outputs) == (source, outputs) and any(words in note for note in circuit.notes), circuit.notes
     with pytest.raises(NetlistError, match="a guess|no source says|several sources|no node says"):
         read_text(f"title\n{deck}\n", strict=True)
     if not source or not outputs:
-        with pytest.raises(CircuitError, match="the circuit has no (input. Name a source or a node with .*; sources: v1(, v2)?; nodes: |output. Name a node with .*; nodes: outa, outb)"):
+        with pytest.raises(CircuitError, match="the circuit has no (input. Name a source or a node with .*; sources: v1(, v2)?; nodes: |output. Name a node with .*; nodes: a, p, q)"):
             NodalProcessor(circuit, 48000.0)
 
 
@@ -70,6 +75,14 @@ def test_a_model_that_nobody_knows():
         read_text(f"{deck}D1 out 0 1N41448\n")  # a slip of the pen
     drawn = "Version 4\nSHEET 1 1 1\nFLAG 64 0 out\nFLAG 0 48 in\nFLAG 64 96 0\nSYMBOL pnp 0 0 R0\nSYMATTR InstName Q1\nSYMATTR Value X77\nTEXT 0 0 Left 0 !Vin in 0 AC 1\\nR1 in out 1k\n"
     assert read_text(drawn).element("q1").card.name == "2n3906", "the drawing shows which way the arrow points"
+
+
+def test_a_subcircuit_without_pins_and_one_of_which_a_pin_is_only_looked_at():
+    circuit = read_text("* fuzz\n.subckt fuzz\nR1 input a 1k\nR2 a fuzz_out 1k\nR3 fuzz_out 0 1k\nR4 a 0 1k\n.ends\n")
+    assert (circuit.element(circuit.input).nodes, circuit.outputs) == (("x_fuzz.input", "0"), ("x_fuzz.fuzz_out",))
+    circuit = read_text("* pickup\n.subckt pickup bend coil\nE1 e 0 value={V(bend)*2}\nR1 e coil 1k\nR2 coil 0 1k\n.ends\n")
+    assert circuit.element(circuit.input).nodes == ("bend", "0") and any("a guess: the first pin of the subcircuit that is played" in note for note in circuit.notes)
+    assert NodalProcessor(circuit, 48000.0).process(np.ones(2)) == pytest.approx(np.ones(2))
 
 
 def test_a_file_of_one_subcircuit_is_played():
