@@ -1,7 +1,10 @@
-"""Scores equal auraloss, librosa and pyloudnorm on golden signals and closed forms where there are some."""
+"""Scores equal auraloss, torch, librosa and pyloudnorm on golden signals and closed forms where there are some."""
 
+import inspect
 import json
 import math
+import re
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +24,7 @@ NOISE = np.random.default_rng(7).standard_normal(9600)
 
 @pytest.mark.parametrize("pair", GOLDEN)
 @pytest.mark.parametrize("name", ["esr", "dc_error", "log_cosh", "snr", "si_sdr", "sd_sdr", "esr_first_order", "esr_a_weighted",
-                                  "multi_resolution_stft", "log_spectral_distance", "mel_cepstral_distance"])
+                                  "esr_a_weighted_low_passed", "mean_absolute_error", "root_mean_square_error", "normalised_error", "multi_resolution_stft", "log_spectral_distance", "mel_cepstral_distance"])
 def test_equal_to_independent_implementations(pair, name):
     rate, target, estimate = PAIRS[pair]
     assert METRICS[name](target, estimate, rate) == pytest.approx(GOLDEN[pair][name], rel=1e-6, abs=1e-12)
@@ -118,7 +121,13 @@ def test_every_metric_knows_a_perfect_copy_and_refuses_silence(name):
     broken[5] = np.nan
     with pytest.raises(SignalError, match="sample 5 of the estimate is nan"):
         metric(NOISE, broken, 48000.0)
-    assert metric.text and metric.paper and metric.label
+    assert metric.text and metric.label and re.search(r"19\d\d|20\d\d|BS\.1770", metric.paper), "a definition that can be looked up"
+    head = sys.modules[metric.function.__module__].__doc__
+    author = metric.paper.removeprefix("after ").split()[0].rstrip(",")
+    assert author in head and ">>>" in metric.function.__doc__, "the paper in the file's head, an example in the docstring"
+    assert list(inspect.signature(metric.function).parameters)[:2] == ["target", "estimate"]
+    before = NOISE.copy()
+    assert metric(NOISE, 0.9 * NOISE, 48000.0) == metric(NOISE, 0.9 * NOISE, 48000.0) and np.array_equal(NOISE, before), "pure"
 
 
 def test_many_at_once_equal_one_by_one(monkeypatch):

@@ -9,6 +9,8 @@ IEEE Std 1057-2017, clause 4.6: sine fit with known frequency, by linear least s
 AES17-2020, 6.3: THD+N, relative to the total.
 SMPTE RP 120:2005 and IEC 60268-3:2018, 14.12.7 to 14.12.9: intermodulation with unequal (SMPTE) and twin (CCIF) tones.
 F. Esqueda, V. Välimäki, S. Bilbao, "Rounding corners with BLAMP", DAFx 2016: aliasing as energy off the harmonic grid of a sine.
+R. Martin, "Noise power spectral density estimation based on optimal smoothing and minimum statistics", IEEE Trans. Speech and Audio
+    Processing 9(5), 2001: the noise is what is left in the quietest moments; here of the whole band.
 M. R. Schroeder, "New method of measuring reverberation time", J. Acoust. Soc. Am. 37, 1965: energy decay of an impulse response.
 """
 
@@ -223,7 +225,7 @@ def aliasing(samples, frequency: float, sample_rate: float) -> float:
 
 
 def noise_floor(samples, sample_rate: float, *, block: float = 0.05, quietest: float = 0.05) -> float:
-    """Level of the quietest twentieth of all blocks of 50 ms, dB re 1.0, means removed; ``-inf`` for digital silence.
+    """Level of the quietest twentieth of all blocks of 50 ms, dB re 1.0, means removed; ``-inf`` for digital silence (after Martin 2001).
 
     Examples
     --------

@@ -5,6 +5,8 @@ Levels are dB re 1.0 (full scale in files, 1 V in circuits). Mono only, as every
 References
 ----------
 ITU-R BS.1770-4 (2015), annex 1: K-weighting and gated loudness, equations 1 to 7.
+J. Boley, M. Lester, C. Danner, "Measuring dynamics: comparing and contrasting algorithms for the computation of dynamic range", AES 129,
+    2010: crest factor.
 B. De Man, "Evaluation of implementations of the EBU R128 loudness measurement", AES 145, 2018: the analogue
     parameters of the two K-weighting filters, which give the tabulated coefficients at 48 kHz.
 """
@@ -106,7 +108,7 @@ def level(samples) -> float:
 
 
 def crest_factor(samples) -> float:
-    """Peak over root mean square, dB.
+    """Peak over root mean square, dB (Boley, Lester and Danner 2010).
 
     Examples
     --------

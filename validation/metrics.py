@@ -50,6 +50,7 @@ class Metric:
 
 _INF = float("inf")
 _WRIGHT = "Wright and Välimäki, ICASSP 2020"
+_HYNDMAN = "Hyndman and Koehler, Int. J. Forecasting 22, 2006"
 _LE_ROUX = "Le Roux et al., ICASSP 2019"
 
 METRICS = {metric.name: metric for metric in (
@@ -74,18 +75,18 @@ METRICS = {metric.name: metric for metric in (
            _LE_ROUX, waveform_metrics.sd_sdr),
     Metric("snr", "SNR", "dB", _INF, "Signal-to-noise ratio of target to difference, means removed. Higher is better.", _LE_ROUX, waveform_metrics.snr),
     Metric("dc_error", "DC error", "", 0.0, "Squared difference of the means over the target's power.", _WRIGHT, waveform_metrics.dc_error),
-    Metric("mean_absolute_error", "MAE", "FS", 0.0, "Mean absolute difference of samples.", "textbook", waveform_metrics.mean_absolute_error),
-    Metric("root_mean_square_error", "RMSE", "FS", 0.0, "Root mean square difference of samples.", "textbook",
+    Metric("mean_absolute_error", "MAE", "FS", 0.0, "Mean absolute difference of samples.", _HYNDMAN, waveform_metrics.mean_absolute_error),
+    Metric("root_mean_square_error", "RMSE", "FS", 0.0, "Root mean square difference of samples.", _HYNDMAN,
            waveform_metrics.root_mean_square_error),
-    Metric("normalised_error", "NRMSE", "", 0.0, "RMSE over the standard deviation of the target.", "textbook", waveform_metrics.normalised_error),
+    Metric("normalised_error", "NRMSE", "", 0.0, "RMSE over the standard deviation of the target.", "Jaeger and Haas, Science 304, 2004", waveform_metrics.normalised_error),
     Metric("log_cosh", "log-cosh", "", 0.0, "Mean of log cosh of the difference: squares small errors, takes large ones as they are.",
            "Chen et al., 2019", waveform_metrics.log_cosh),
     Metric("loudness_difference", "Loudness diff.", "LU", 0.0, "Loudness (BS.1770) minus that of the target.", "ITU-R BS.1770-4",
            loudness.loudness_difference, True),
     Metric("crest_factor_difference", "Crest diff.", "dB", 0.0, "Peak-to-RMS ratio minus that of the target: negative is more compressed.",
-           "textbook", loudness.crest_factor_difference),
+           "Boley, Lester and Danner, AES 129, 2010", loudness.crest_factor_difference),
     Metric("noise_floor_difference", "Noise diff.", "dB", 0.0, "Level of the quietest twentieth of all 50 ms blocks, minus that of the target.",
-           "textbook", distortion.noise_floor_difference, True),
+           "after Martin, IEEE Trans. SAP 9(5), 2001", distortion.noise_floor_difference, True),
 )}
 
 

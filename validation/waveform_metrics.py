@@ -9,6 +9,8 @@ A. Wright, V. Välimäki, "Perceptual loss function for neural modelling of audi
     (equation 3), first-order, A-weighting and low-pass pre-emphasis (section 3).
 J. Le Roux, S. Wisdom, H. Erdogan, J. R. Hershey, "SDR - half-baked or well done?", ICASSP 2019: SI-SDR (equation 3), SD-SDR (7).
 P. Chen, G. Chen, S. Zhang, "Log hyperbolic cosine loss improves variational auto-encoder", 2019: log-cosh (equation 9).
+R. J. Hyndman, A. B. Koehler, "Another look at measures of forecast accuracy", Int. J. Forecasting 22(4), 2006: MAE, RMSE (section 2.1).
+H. Jaeger, H. Haas, "Harnessing nonlinearity", Science 304, 2004: NRMSE, the error over the standard deviation of the target.
 C. J. Steinmetz, J. D. Reiss, "auraloss: audio-focused loss functions in PyTorch", DMRN 2020: the reference implementation.
 IEC 61672-1:2013, annex E: poles of the A-weighting.
 """
@@ -158,7 +160,7 @@ def dc_error(target, estimate) -> float:
 
 
 def mean_absolute_error(target, estimate) -> float:
-    """``mean |y - ŷ|``, in the unit of the signals.
+    """``mean |y - ŷ|``, in the unit of the signals (Hyndman and Koehler 2006, section 2.1).
 
     Examples
     --------
@@ -170,7 +172,7 @@ def mean_absolute_error(target, estimate) -> float:
 
 
 def root_mean_square_error(target, estimate) -> float:
-    """``sqrt(mean (y - ŷ)²)``, in the unit of the signals.
+    """``sqrt(mean (y - ŷ)²)``, in the unit of the signals (Hyndman and Koehler 2006, section 2.1).
 
     Examples
     --------
@@ -182,7 +184,7 @@ def root_mean_square_error(target, estimate) -> float:
 
 
 def normalised_error(target, estimate) -> float:
-    """NRMSE: root mean square error over the standard deviation of the target.
+    """NRMSE: root mean square error over the standard deviation of the target (Jaeger and Haas 2004).
 
     Raises
     ------

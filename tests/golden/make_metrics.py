@@ -1,4 +1,4 @@
-"""Writes metrics.json: the golden pairs scored by auraloss, pyloudnorm and librosa, in float64.
+"""Writes metrics.json: the golden pairs scored by auraloss, torch, pyloudnorm and librosa, in float64.
 
     python -m venv venv && venv/bin/pip install torch==2.13.0 auraloss==0.4.0 pyloudnorm==0.2.0 librosa==0.11.0
     cd tests/golden && ../../venv/bin/python make_metrics.py
@@ -18,8 +18,8 @@ from metric_signals import pairs, whole_blocks
 from scipy.fft import dct
 
 
-def _filtered(kind, rate, estimate, target):
-    return FIRFilter(kind, fs=rate).double()(estimate, target)
+def _filtered(kind, rate, estimate, target, **settings):
+    return FIRFilter(kind, fs=rate, **settings).double()(estimate, target)
 
 
 def main():
@@ -32,6 +32,10 @@ def main():
             "snr": -SNRLoss(eps=0.0)(x, y), "si_sdr": -SISDRLoss(eps=0.0)(x, y), "sd_sdr": -SDSDRLoss(eps=0.0)(x, y),
             "esr_first_order": ESRLoss(eps=0.0)(*_filtered("hp", rate, x, y)),
             "esr_a_weighted": ESRLoss(eps=0.0)(*_filtered("aw", rate, x, y)),
+            # the high-pass with its coefficient turned over is the low-pass of the paper
+            "esr_a_weighted_low_passed": ESRLoss(eps=0.0)(*_filtered("hp", rate, *_filtered("aw", rate, x, y), coef=-0.85)),
+            "mean_absolute_error": torch.nn.L1Loss()(x, y), "root_mean_square_error": torch.sqrt(torch.nn.MSELoss()(x, y)),
+            "normalised_error": torch.sqrt(torch.nn.MSELoss()(x, y)) / torch.std(y, correction=0),
             "multi_resolution_stft": MultiResolutionSTFTLoss()(x, y),
             "stft_1024": STFTLoss(1024, 256, 1024)(x, y),
         }
