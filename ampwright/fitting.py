@@ -29,7 +29,7 @@ from graybox.swap import KINDS as CURVES
 from validation.align import Alignment
 from validation.audio import Audio, check_writable, whole_file
 from validation.gallery.fitting import fit_figure
-from validation.plots import png
+from validation.gallery.sheets import png
 
 STRUCTURES = (*CHOICES, *LADDER)
 SWAP_SHARE = 0.25  # of the time, for the descent with the other curve

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Iterator, Mapping, Sequence
+from typing import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -16,21 +16,24 @@ from circuits.errors import Place, SignalError
 from circuits.nodal.response import frequency_response
 from circuits.processor import Processor
 from validation.audio import whole_file
+from validation.gallery.portraits import harmonics_figure, plot_frequency_response, plot_static_curve, plot_step
 from validation.gallery.questions import questions_figure
-from validation.plots import harmonics_figure, plot_frequency_response, plot_static_curve, plot_step, png
+from validation.gallery.sheets import png
 from validation.response import Response, measure_response
 
+Model = str | Path | Circuit | Processor
+Models = Model | Sequence[Model] | Mapping[str, Model]
 SIGHTS = (100.0, 300.0, 1000.0, 3000.0, 10000.0)  # frequencies whose gain is printed, Hz
 
 
-def response(models: Sequence[str | Path | Circuit | Processor] | str | Path | Circuit | Processor, *, sample_rate: float = 48000.0,
+def response(models: Models, *, sample_rate: float = 48000.0,
              level: float | None = None, engine: str = "nodal", oversample: int = 1, controls: Mapping[str, float | str] | None = None,
              progress: Progress | None = None) -> dict[str, Response]:
     """Measure one model or several.
 
     Parameters
     ----------
-    models : one of, or a sequence of, str, Path, Circuit, Processor
+    models : one of, a sequence of, or a mapping of label to str, Path, Circuit, Processor
         Paths, library names, or what `load` gave.
     sample_rate : float
         Hz, for circuits.
@@ -63,7 +66,7 @@ def response(models: Sequence[str | Path | Circuit | Processor] | str | Path | C
             for label, processor, full in _players(models, sample_rate, level, engine, oversample, controls, progress)}
 
 
-def questions(models: Sequence[str | Path | Circuit | Processor] | str | Path | Circuit | Processor, *, sample_rate: float = 48000.0,
+def questions(models: Models, *, sample_rate: float = 48000.0,
               level: float | None = None, engine: str = "nodal", oversample: int = 1, controls: Mapping[str, float | str] | None = None,
               progress: Progress | None = None) -> dict[str, Answers]:
     """Ask models what one asks first of a device; parameters and errors as for `response`.
@@ -78,16 +81,28 @@ def questions(models: Sequence[str | Path | Circuit | Processor] | str | Path | 
             for label, processor, full in _players(models, sample_rate, level, engine, oversample, controls, progress)}
 
 
+def unique(names: Iterable[str]) -> list[str]:
+    """Names in order, what comes again with its number.
+
+    Examples
+    --------
+    >>> unique(["rat", "ds1", "rat"])
+    ['rat', 'ds1', 'rat (3)']
+    """
+    found: dict[str, None] = {}
+    for number, name in enumerate(names, 1):
+        found[name if name not in found else f"{name} ({number})"] = None
+    return list(found)
+
+
 def _players(models, sample_rate, level, engine, oversample, controls, progress) -> Iterator[tuple[str, Processor, float]]:
     """Label, Processor and full level of each model."""
     tell = progress or (lambda done, text: None)
-    if isinstance(models, (str, Path, Circuit)) or not isinstance(models, Sequence):
-        models = [models]
-    found: set[str] = set()
-    for number, model in enumerate(models):
-        name = Path(model).stem if isinstance(model, (str, Path)) else Path(getattr(model, "path", "")).stem or f"model {number + 1}"
-        label = name if name not in found else f"{name} ({number + 1})"
-        found.add(label)
+    if not isinstance(models, Mapping):
+        several = [models] if isinstance(models, (str, Path, Circuit)) or not isinstance(models, Sequence) else models
+        models = dict(zip(unique(Path(model).stem if isinstance(model, (str, Path)) else Path(getattr(model, "path", "")).stem or f"model {number}"
+                                 for number, model in enumerate(several, 1)), several))
+    for number, (label, model) in enumerate(models.items()):
         tell(number / len(models), label)
         loaded = adjusted(load(model) if isinstance(model, (str, Path)) else model, controls or {})
         if isinstance(loaded, Circuit):

@@ -17,6 +17,7 @@ from test_door_commands import RC, command, refused
 import ampwright
 from ampwright.comparisons import divide, failures, redraw
 from ampwright.costs import cost
+from ampwright.responses import response
 from ampwright.scaled import Scaled
 from circuits.errors import CircuitError, SignalError
 from circuits.rate import Oversampled
@@ -168,6 +169,15 @@ def test_bad_settings_and_labels_cost_their_own_rows(desk, capsys):
     assert [row["failed"] != "" for row in rows] == [False] * 4 + [True] * 3 and rows[0]["esr"] == "0.0"
     code, again, err = command(capsys, "compare", "r", "-o", "again", "--format", "csv")
     assert code == 3 and Path("again/scores.csv").read_text() == Path("r/scores.csv").read_text(), "a report is drawn again by its folder too"
+
+
+def test_portraits_of_many_models_keep_their_names(desk, capsys):
+    """Captures have no path of their own: pictures and tables call them as the user did."""
+    code, out, err = command(capsys, "response", "rc.cir", "clipper.cir", "overdrive", "clipper.cir", "-o", "p", "--json")
+    assert code == 0, err
+    assert list(json.loads(out)["models"]) == ["rc", "clipper", "overdrive", "clipper (4)"]
+    responses = response({"a": "rc.cir", "b": ampwright.load("clipper.cir")})
+    assert list(responses) == ["a", "b"] and responses["a"].gain[0] == pytest.approx(0.0, abs=0.1)
 
 
 def test_from_python(desk):

@@ -12,7 +12,7 @@ from graybox.portrait import portrait
 from graybox.swap import Seen
 from validation.gallery.fitting import fit_figure
 from validation.gallery.questions import questions_figure
-from validation.plots import png
+from validation.gallery.sheets import png
 
 RATE = 48000.0
 LOW = Cascade((0.0,), (0.0,), (-0.9,), (0.0,))  # 1 / (1 - 0.9 z^-1)

@@ -5,14 +5,14 @@ import pytest
 from golden.make_pictures import FOLDER, comparison, small
 from matplotlib.image import imread
 
-from validation import plots
+from validation.gallery.sheets import figures
 
 GOLDEN = sorted(path.stem for path in FOLDER.glob("*.png"))
 
 
 @pytest.fixture(scope="module")
 def drawn():
-    return {name: small(figure) for name, (_, figure) in plots.figures(comparison()).items()}
+    return {name: small(figure) for name, (_, figure) in figures(comparison()).items()}
 
 
 def _difference(a: np.ndarray, b: np.ndarray) -> float:

@@ -22,6 +22,8 @@ from validation.audio import Audio
 from validation.compare import compare
 from validation.rendering import Entry
 from validation.comparison_file import read_comparison
+from validation.gallery.portraits import plot_harmonics
+from validation.gallery.sheets import figures, responses_of, svg
 from validation.metrics import METRICS
 from validation.report import FORMATS, _anchor, check_output, figure_text, page, table, write_report
 from validation.signals import shipped_phrase
@@ -88,7 +90,7 @@ def test_report_is_whole_and_holds_the_figures(found, tmp_path):
 
 
 def test_report_opens_without_a_network(found):
-    text = page(found, {"scores": ("caption", plots.svg(plots.plot_scores(found).figure))})
+    text = page(found, {"scores": ("caption", svg(plots.plot_scores(found).figure))})
     walker = _walk(text)
     loads = [value for name, value in walker.attributes if name in ("src", "href", "action", "data", "xlink:href", "srcset")]
     assert all(value.startswith(("data:", "#")) for value in loads), loads
@@ -126,7 +128,7 @@ def test_a_report_is_drawn_again_from_its_file(found, tmp_path):
     assert again["csv"].read_text() == first["csv"].read_text()
     assert again["json"].read_text() == first["json"].read_text()
     for draw in (plots.plot_scores, plots.plot_segments, plots.plot_levels):
-        assert plots.svg(draw(read).figure) == plots.svg(draw(found).figure)
+        assert svg(draw(read).figure) == svg(draw(found).figure)
     assert page(found, {}) == page(found, {}), "the same comparison makes the same page"
 
 
@@ -218,9 +220,9 @@ def test_plots_show_the_figures(found):
     assert np.array_equal(line.get_ydata(), near.segments[near.segments > 0])
     line = next(line for line in plots.plot_waveform(found, start=0.5, span=0.01).get_lines() if line.get_label() == "the target")
     assert np.array_equal(line.get_ydata(), found.reference()[24000:24480])
-    responses = plots.responses_of(found)
+    responses = responses_of(found)
     assert list(responses) == ["the target", "near", "far"]
-    line = plots.plot_harmonics(responses, 3).get_lines()[1]
+    line = plot_harmonics(responses, 3).get_lines()[1]
     assert np.allclose(line.get_ydata(), 20 * np.log10(responses["near"].harmonics[:, 2] / responses["near"].harmonics[:, 0]))
 
 
@@ -228,7 +230,7 @@ def test_degenerate_comparisons_still_draw():
     twin = compare(None, Entry("t", lambda rate: Audio(DRY.samples, RATE)), [Entry("same", lambda rate: Audio(DRY.samples, RATE))])
     none = compare(None, Entry("t", lambda rate: Audio(DRY.samples, RATE)), [Entry("fails", _fails)])
     for found in (twin, none):
-        figures = plots.figures(found)
-        assert all("<svg" in plots.svg(figures[name][1]) for name in ("scores", "waveform", "segments", "levels", "linear-response"))
+        drawn = figures(found)
+        assert all("<svg" in svg(drawn[name][1]) for name in ("scores", "waveform", "segments", "levels", "linear-response"))
     assert "No candidate could be scored" in page(none, {}) and table(none).count("\n") == 2
     assert "comes nearest" in page(twin, {})

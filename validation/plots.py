@@ -1,4 +1,4 @@
-"""Pictures of a comparison and of measured responses, for files and for the page of a report.
+"""Pictures of a comparison: errors, signals, spectra; those of measured models are in `validation.gallery.portraits`.
 
 Each ``plot_x(data, *, ax=None)`` draws on given Axes or on a Figure of its own and returns the Axes; no global style, no pyplot.
 How a label is drawn is said in `validation.styles`.
@@ -11,18 +11,14 @@ P. D. Welch, IEEE Trans. Audio Electroacoustics 15(2), 1967: spectra; J. S. Bend
 
 from __future__ import annotations
 
-import io
 import math
-import warnings
-from collections.abc import Mapping
 
 import numpy as np
 from scipy.fft import rfft
 from scipy.signal import stft
 
 from validation.comparison import Comparison
-from validation.response import Response
-from validation.styles import INK, PAPER, comparison_styles, line, line_styles, plain
+from validation.styles import INK, PAPER, comparison_styles, line, plain
 
 def axes(ax, x: str, y: str, title: str, *, height: float = 3.4):
     """Axes in our dress: the given ones, or those of a new Figure of ``height`` inches."""
@@ -51,7 +47,7 @@ def legend(ax):
     return ax
 
 
-_PANELS = 5  # spectrograms of candidates: more would be stamps
+PANELS = 5  # spectrograms of candidates: more would be stamps
 
 
 def _empty(ax, text: str):
@@ -257,7 +253,7 @@ def plot_spectrogram(samples: np.ndarray, sample_rate: float, *, ax=None, title:
 def spectrogram_figure(comparison: Comparison):
     """Spectrograms of the target and of the five nearest candidates on one scale of level."""
     from matplotlib.figure import Figure
-    shown = comparison.good[:_PANELS]
+    shown = comparison.good[:PANELS]
     count = 1 + len(shown)
     columns = 2 if count > 1 else 1
     lines = math.ceil(count / columns)
@@ -278,148 +274,3 @@ def spectrogram_figure(comparison: Comparison):
         if number % columns:
             ax.set_ylabel("")
     return figure
-
-
-def _whose(comparison: Comparison) -> str:
-    count = len(comparison.good)
-    return "Target and candidates" if count <= _PANELS else f"Target and the {_PANELS} nearest of {count} candidates"
-
-
-def responses_of(comparison: Comparison) -> dict[str, Response]:
-    """The models that were measured, the target first."""
-    found = {comparison.target.label: comparison.target_response, **{row.label: row.response for row in comparison.good}}
-    return {label: response for label, response in found.items() if response is not None}
-
-
-def _each(responses: Mapping[str, Response], styles):
-    styles = styles or line_styles(responses)
-    return [(styles[label], response) for label, response in responses.items()]
-
-
-def plot_frequency_response(responses: Mapping[str, Response], *, ax=None, styles=None):
-    """Small-signal gain of any number of models."""
-    ax = axes(ax, "frequency / Hz", "gain / dB", "Frequency response, small signals")
-    top = max((response.sample_rate for response in responses.values()), default=48000.0) / 2.0
-    for style, response in _each(responses, styles):
-        ax.plot(response.frequencies, response.gain, **line(style, 1.8, count=len(response.gain)))
-    return legend(frequency_axis(ax, top))
-
-
-def plot_harmonics(responses: Mapping[str, Response], order: int, *, ax=None, styles=None):
-    """One harmonic against the level of a 1 kHz tone: order 1 as output level, others relative to the fundamental."""
-    name = "fundamental / dB re 1" if order == 1 else f"harmonic {order} / dB re fundamental"
-    ax = axes(ax, "input level / dB re 1", name, f"Harmonic {order} against level" if order > 1 else "Output against input level")
-    for style, response in _each(responses, styles):
-        if response.harmonics.shape[1] < order:
-            continue
-        height = 20.0 * np.log10(np.maximum(response.harmonics[:, order - 1], 1e-15))
-        if order > 1:
-            height = np.maximum(height - 20.0 * np.log10(np.maximum(response.harmonics[:, 0], 1e-15)), -140.0)
-        ax.plot(response.levels, height, **line(style))
-    return legend(ax)
-
-
-def harmonics_figure(responses: Mapping[str, Response], *, styles=None):
-    """Fundamental and harmonics 2, 3 and 5 against level."""
-    from matplotlib.figure import Figure
-    figure = Figure(figsize=(9.6, 5.6), layout="constrained", facecolor=PAPER)
-    for ax, order in zip(figure.subplots(2, 2, sharex=True).ravel(), (1, 2, 3, 5)):
-        plot_harmonics(responses, order, ax=ax, styles=styles)
-        if order != 2 and ax.get_legend() is not None:
-            ax.get_legend().remove()
-        if order in (1, 2):
-            ax.set_xlabel("")
-    return figure
-
-
-def _unlike(peaks) -> bool:
-    """True if curves of these heights can't share an axis."""
-    return len(peaks) > 1 and max(peaks) > 10.0 * min(peaks)
-
-
-def plot_static_curve(responses: Mapping[str, Response], *, ax=None, styles=None):
-    """Answer to one period of the loudest 1 kHz tone against its input; each relative to its own peak if one is ten times another."""
-    found = _each(responses, styles)
-    heights, widths = ([max(float(np.abs(values).max()), 1e-30) for values in (getattr(response, name) for _, response in found)] for name in ("static_y", "static_x"))
-    apart = _unlike(heights) or _unlike(widths)
-    ax = axes(ax, *(("input / its peak", "output / its peak") if apart else ("input / V or FS", "output / V or FS")), "Static curve (1 kHz at full level, fundamental in phase)")
-    for (style, response), height, width in zip(found, heights, widths):
-        x, y = (response.static_x / width, response.static_y / height) if apart else (response.static_x, response.static_y)
-        half = len(x) // 2 + 1
-        if np.abs(y[:half] - y[-half:][::-1]).max(initial=0.0) < 0.005 * np.ptp(y):  # no loop: the way back would fill the gaps of the dashes
-            x, y = x[:half], y[:half]
-        ax.plot(x, y, **line(style, 1.8, count=len(x)))
-    return legend(ax)
-
-
-def plot_step(responses: Mapping[str, Response], *, ax=None, styles=None):
-    """Answer to a small step, scaled to 1, on a logarithmic axis of time; each relative to its own peak if one is ten times another."""
-    found = [(style, response, response.step_time > 0.0) for style, response in _each(responses, styles)]
-    heights = [max(float(np.abs(response.step[later]).max(initial=0.0)), 1e-30) for _, response, later in found]
-    apart = _unlike(heights)
-    ax = axes(ax, "time / ms", "output / its peak" if apart else "output of a step of 1", "Step response, small signals")
-    for (style, response, later), height in zip(found, heights):
-        ax.plot(1e3 * response.step_time[later], response.step[later] / (height if apart else 1.0), **line(style, 1.8, count=int(later.sum())))
-    ax.set_xscale("log")
-    return legend(ax)
-
-
-WIDE = ("harmonics", "spectrogram")  # pictures of several panels
-
-
-def figures(comparison: Comparison) -> dict[str, tuple[str, object]]:
-    """All pictures of a report: name to (caption, Figure)."""
-    comparison = comparison.settled()
-    styles, responses = comparison_styles(comparison), responses_of(comparison)
-    result = {
-        "scores": ("ESR with 95 % bootstrap interval over segments.", plot_scores(comparison).figure),
-        "waveform": ("Twelve milliseconds around the largest errors.", plot_waveform(comparison).figure),
-        "residual": ("RMS level of the target and of each difference signal.", plot_residual(comparison).figure),
-        "segments": ("ESR segment by segment; silent segments are left out.", plot_segments(comparison).figure),
-        "levels": ("ESR of 50 ms frames, sorted by the level of the target.", plot_levels(comparison).figure),
-        "spectrum": ("Welch spectra, twelfth-octave means.", plot_spectrum(comparison).figure),
-        "spectrogram": (f"{_whose(comparison)}: same scale of level in all panels, 80 dB deep.", spectrogram_figure(comparison)),
-        "linear-response": ("From the dry recording to each signal: the best linear approximation on this music (H1 estimate).", plot_linear_response(comparison).figure)}
-    if responses:
-        result["frequency-response"] = ("Models measured with a small multisine.", plot_frequency_response(responses, styles=styles).figure)
-        result["harmonics"] = ("Models measured with a 1 kHz tone of growing level.", harmonics_figure(responses, styles=styles))
-        result["static-curve"] = ("Models at full level.", plot_static_curve(responses, styles=styles).figure)
-        result["step"] = ("Models measured with a small step.", plot_step(responses, styles=styles).figure)
-    return result
-
-
-def bare(figure, *, wide: bool):
-    """The same Figure for the page, whose own legend stands above all pictures: without legends, smaller, so that its words are larger."""
-    for ax in figure.axes:
-        if ax.get_legend() is not None:
-            ax.get_legend().remove()
-    height = figure.get_size_inches()[1]
-    figure.set_size_inches(*(11.0 if wide else 5.6, height))
-    figure.set_layout_engine("constrained")
-    return figure
-
-
-def svg(figure) -> str:
-    """A Figure as SVG text, the same for the same picture: no date, no random names, text as text."""
-    return _save(figure, "svg").decode("utf-8")
-
-
-def png(figure) -> bytes:
-    """A Figure as PNG at 160 dots per inch."""
-    return _save(figure, "png")
-
-
-def _save(figure, kind: str) -> bytes:
-    from matplotlib import rc_context
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
-    out = io.BytesIO()
-    with rc_context({"svg.fonttype": "none", "svg.hashsalt": "ampwright"}), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Glyph .* missing")  # a label in a script that the font lacks is no error
-        if kind == "svg":
-            FigureCanvasSVG(figure).print_svg(out, metadata={"Date": None, "Creator": "Ampwright"})
-        else:
-            figure.set_dpi(160)
-            FigureCanvasAgg(figure).print_png(out, metadata={"Software": "Ampwright"}, pil_kwargs={"compress_level": 3})  # a third of the time, a tenth larger
-    figure.set_layout_engine("none")  # laid out once: the next format need not do it again
-    return out.getvalue()

@@ -30,9 +30,9 @@ from markupsafe import Markup
 from scipy.signal import firwin, kaiserord, oaconvolve
 
 from circuits.errors import Place, SignalError
-from validation import plots
 from validation.comparison import Comparison, Row
 from validation.comparison_file import write_comparison
+from validation.gallery.sheets import WIDE, bare, figures, png, responses_of, svg
 from validation.metrics import METRICS
 from validation.response import Response
 from validation.styles import INK, PAPER, comparison_styles
@@ -240,7 +240,7 @@ def page(comparison: Comparison, drawn: dict[str, tuple[str, str]]) -> str:
     digest = hashlib.sha256("".join([comparison.target.digest, *(row.digest for row in comparison.rows)]).encode()).hexdigest()
     script = "(() => {\n" + "\n".join((TEMPLATES / name).read_text(encoding="utf-8") for name in _SCRIPTS) + "\n})();"
     best = comparison.good[0] if comparison.good else None
-    measured = plots.responses_of(comparison)
+    measured = responses_of(comparison)
     inputs = [comparison.target, *([comparison.dry] if comparison.dry else []), *comparison.rows]
     region = comparison.region
     facts_list = [*((name.replace("_", " "), value) for name, value in comparison.settings.items()),
@@ -257,7 +257,7 @@ def page(comparison: Comparison, drawn: dict[str, tuple[str, str]]) -> str:
         pairs=_pairs(comparison),
         legend=[{"label": _short(label), "color": "currentColor" if style["color"] == INK else style["color"], "dashes": _dash(style),
                  "mark": Markup(_MARKS[style["marker"]])} for label, style in styles.items() if label not in {row.label for row in comparison.failed}],
-        pictures=[{"svg": _inline(text, name), "caption": caption, "wide": name in plots.WIDE} for name, (caption, text) in drawn.items()],
+        pictures=[{"svg": _inline(text, name), "caption": caption, "wide": name in WIDE} for name, (caption, text) in drawn.items()],
         inputs=[{"label": _short(thing.label), "source": thing.source[:300], "digest": thing.digest} for thing in inputs],
         facts_list=facts_list, command=comparison.command[:4000], tracks=tracks, audio_note=audio_note,
         style=Markup((TEMPLATES / "report.css").read_text(encoding="utf-8")), script=Markup(script),
@@ -350,15 +350,15 @@ def write_report(comparison: Comparison, output, *, formats=FORMATS) -> dict[str
     part.mkdir()
     written: dict[str, Path] = {}
     try:
-        figures = plots.figures(comparison) if {"html", "png"} & set(formats) else {}
+        pictures = figures(comparison) if {"html", "png"} & set(formats) else {}
         if "png" in formats:
             (part / "plots").mkdir()
-            for name, (_, figure) in figures.items():
-                (part / "plots" / f"{name}.svg").write_text(plots.svg(figure), encoding="utf-8")
-                (part / "plots" / f"{name}.png").write_bytes(plots.png(figure))
+            for name, (_, figure) in pictures.items():
+                (part / "plots" / f"{name}.svg").write_text(svg(figure), encoding="utf-8")
+                (part / "plots" / f"{name}.png").write_bytes(png(figure))
             written["png"] = output / "plots"
         if "html" in formats:
-            drawn = {name: (caption, plots.svg(plots.bare(figure, wide=name in plots.WIDE))) for name, (caption, figure) in figures.items()}
+            drawn = {name: (caption, svg(bare(figure, wide=name in WIDE))) for name, (caption, figure) in pictures.items()}
             (part / "report.html").write_text(page(comparison, drawn), encoding="utf-8")
             written["html"] = output / "report.html"
         if "csv" in formats:

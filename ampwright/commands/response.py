@@ -29,12 +29,14 @@ def response(
     from ampwright.commands import terminal
     from circuits.circuit import Circuit
 
-    loaded = [choices.opened(model, input=input, output=output, control=control, sample_rate=rate, include_paths=include_path, set=set) for model in models]
+    labels = responses.unique(Path(model).stem for model in models)
+    loaded = {label: choices.opened(model, input=input, output=output, control=control, sample_rate=rate, include_paths=include_path, set=set)
+              for label, model in zip(labels, models)}
     with terminal.progress(not json) as tell:
         found = responses.response(loaded, sample_rate=rate, level=level, engine=engine, oversample=oversample, progress=lambda done, text: tell(0.5 * done, text))
         asked = responses.questions(loaded, sample_rate=rate, level=level, engine=engine, oversample=oversample, progress=lambda done, text: tell(0.5 + 0.5 * done, text))
     pictures = responses.draw(found, out, asked) if out is not None else {}
-    circuits = {label: model for label, model in zip(found, loaded) if isinstance(model, Circuit)}
+    circuits = {label: model for label, model in loaded.items() if isinstance(model, Circuit)}
     if out is not None and engine == "wdf":
         from ampwright.trees import draw_tree
 

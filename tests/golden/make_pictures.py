@@ -10,11 +10,11 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.image import imsave
 from shaper import Shaper
 
-from validation import plots
 from validation.audio import Audio
 from validation.compare import compare
 from validation.rendering import Entry
 from validation.comparison import Comparison
+from validation.gallery.sheets import figures
 from validation.signals import shipped_phrase
 
 FOLDER = Path(__file__).parent / "pictures"
@@ -39,7 +39,7 @@ def small(figure) -> np.ndarray:
 
 def main():
     FOLDER.mkdir(exist_ok=True)
-    for name, (_, figure) in plots.figures(comparison()).items():
+    for name, (_, figure) in figures(comparison()).items():
         imsave(FOLDER / f"{name}.png", small(figure))
 
 
