@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from dataclasses import dataclass
-from typing import Iterator
+from typing import Iterator, NamedTuple
 
 from circuits.errors import NetlistError, Place
 
@@ -22,8 +21,7 @@ _INLINE_COMMENT = re.compile(r";|(?<=\s)\$(?=\s|$)|(?<=\s)//")
 _BACKSLASHES = re.compile(r"\\\\\s*$")
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(NamedTuple):
     """A logical line.
 
     Parameters
@@ -59,8 +57,7 @@ class Line:
         return Span(self, 0, len(self.text))
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(NamedTuple):
     """A stretch of a logical line: the raw text of a value, with its place."""
 
     line: Line

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from difflib import SequenceMatcher
+from functools import lru_cache
 
 from circuits.circuit import GROUND, Card
 from circuits.devices import catalogue
@@ -98,10 +99,10 @@ def _nearest(name: str) -> Card | None:
     return None
 
 
+@lru_cache(1024)
 def suggest(name: str, kinds: tuple[str, ...]) -> str:
     """The name of the catalogue, among parts of these kinds, that this one is a slip of the pen for; empty if there is none."""
-    close = [one for one in catalogue.suggest(name, 5) if (found := catalogue.find(one)) is not None and found.kind in kinds]
-    return next((one.upper() for one in close if SequenceMatcher(None, one.lower(), name.lower()).ratio() >= SLIP), "")
+    return next((one.upper() for one in catalogue.suggest(name, 5, SLIP) if (found := catalogue.find(one)) is not None and found.kind in kinds), "")
 
 
 def common(letter: str, name: str, kind: str) -> Card | None:

@@ -6,7 +6,7 @@ Nothing is parsed here; every piece stays a `Span`, so that an error in it can n
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from circuits.errors import NetlistError
 from netlists.lexer import Span
@@ -19,8 +19,7 @@ _ASSIGNED = re.compile(r"(?:(?<=[ \t,()}'\"])|\A)(?P<name>[A-Za-z_][\w.$#@]*+)\s
 _CLOSERS = {"{": "}", "'": "'", '"': '"'}
 
 
-@dataclass(frozen=True, slots=True)
-class Word:
+class Word(NamedTuple):
     """A word, a group (with its braces or quotes) or a sign ``( ) , =``."""
 
     span: Span
@@ -37,8 +36,7 @@ class Word:
         return self.span.text.lower()
 
 
-@dataclass(frozen=True, slots=True)
-class Assignment:
+class Assignment(NamedTuple):
     """``name=value`` or ``name(arguments)=value``; ``arguments`` is None where none are written."""
 
     name: str

@@ -86,8 +86,8 @@ def names(kind: str | None = None) -> tuple[str, ...]:
     return tuple(sorted(name for name, card in _cards().items() if kind is None or card.kind == kind))
 
 
-def suggest(name: str, count: int = 3) -> list[str]:
-    """Names in the catalogue that look like ``name``, best first.
+def suggest(name: str, count: int = 3, likeness: float = 0.6) -> list[str]:
+    """Names in the catalogue that look like ``name``, best first; ``likeness`` from 0 to 1 is the least that counts.
 
     Examples
     --------
@@ -95,7 +95,7 @@ def suggest(name: str, count: int = 3) -> list[str]:
     '1n4148'
     """
     wanted = name.strip().lower()
-    close = get_close_matches(wanted, [*_cards(), *_aliases()], 2 * count)
+    close = get_close_matches(wanted, [*_cards(), *_aliases()], 2 * count, likeness)
 
     def unlikeness(one: str) -> tuple[float, int]:  # of two that are equally alike, the one with the same beginning
         return -SequenceMatcher(None, one, wanted).ratio(), -len(commonprefix([one, wanted]))
