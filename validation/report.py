@@ -64,9 +64,9 @@ def figure_text(value: float) -> str:
     return "0" if value == 0.0 else f"{value:.3g}"
 
 
-def _short(label: str) -> str:
+def _short(label: str, limit: int = 120) -> str:
     text = "".join(c if c.isprintable() else " " for c in label[:400])
-    return text if len(label) <= 120 else text[:119] + "…"
+    return text if len(label) <= limit else text[:limit - 1] + "…"
 
 
 def _anchor(samples: np.ndarray, sample_rate: float) -> np.ndarray:
@@ -162,7 +162,8 @@ def _alignments(comparison: Comparison) -> list[dict]:
     for row in comparison.good:
         found = row.alignment
         if found is not None:
-            drift = "–" if math.isnan(found.drift) else f"{found.drift:.2f} ± {found.drift_error:.2f}"
+            one_clock = math.isnan(found.drift) or comparison.target.kind == row.kind == "model"
+            drift = "–" if one_clock else f"{round(found.drift, 2) + 0.0:.2f} ± {found.drift_error:.2f}"
             lines.append({"label": _short(row.label), "latency": f"{round(found.latency, 3) + 0.0:.3f}", "gain": f"{round(found.gain_db, 3) + 0.0:+.3f}",
                           "polarity": {1: "same", -1: "inverted", 0: "undecided"}[found.polarity], "dc": figure_text(found.dc), "drift": drift,
                           "coherence": f"{found.coherence:.4f}"})
@@ -251,7 +252,7 @@ def page(comparison: Comparison, drawn: dict[str, tuple[str, str]]) -> str:
         best=best and {"label": _short(best.label), "esr": figure_text(best.scores["esr"]), "interval": _interval(best)},
         verdict=_verdict(comparison), seconds=f"{(region[1] - region[0]) / comparison.sample_rate:.2f}",
         rate=f"{comparison.sample_rate / 1000.0:g} kHz", mode={"none": "none", "latency": "latency", "latency+gain": "latency and gain"}[comparison.mode],
-        rows=_rows(comparison, styles), n_failed=len(comparison.failed), notes=[_short(note) for note in comparison.notes],
+        rows=_rows(comparison, styles), n_failed=len(comparison.failed), notes=[_short(note, 240) for note in comparison.notes],
         doubts=[{"label": _short(row.label), "text": text} for row in comparison.good for text in comparison.doubts(row)], metrics=metrics,
         alignments=_alignments(comparison), measured=[_measured(label, response) for label, response in measured.items()],
         pairs=_pairs(comparison),
