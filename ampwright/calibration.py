@@ -13,8 +13,7 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass, replace
-from difflib import get_close_matches
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Mapping, Sequence
 
@@ -23,16 +22,17 @@ from scipy.optimize import least_squares
 from scipy.signal import lfilter
 from threadpoolctl import threadpool_limits
 
-from ampwright.models import adjusted, load, player
+from ampwright.freeing import freed, inlined, read_learned
+from ampwright.models import adjusted, player
 from ampwright.pairs import pair
 from ampwright.simulation import Progress
 from circuits.circuit import Circuit
-from circuits.elements import Capacitor, Device, Inductor, Resistor
-from circuits.errors import CircuitError, ConvergenceError, FitError, Place, SignalError
-from circuits.expressions import Name
+from circuits.errors import CircuitError, ConvergenceError, FitError, SignalError
 from graybox.checks import SHORTEST
+from graybox.blocks import Block
 from graybox.confidence import Estimate, bartlett
 from graybox.filters import Delay
+from graybox.store import save
 from netlists.writer import write
 from validation.align import align
 from validation.audio import Audio, check_writable, whole_file
@@ -41,8 +41,8 @@ RECORDER = ("gain", "offset", "delay")
 STEP = 1e-5  # of a logarithm or of a control's travel, for the differences: the engine solves to 1e-9 and better
 WARM = 2000  # samples at the start that play but do not count
 SEGMENT = 0.5  # seconds of the stretches on which the error is told
+HELD = 1e-5  # root of the ESR that a number of a law costs when it moves by its own size: what no input has reached stays where it was
 REACH = 7.0  # samples of delay that the recorder may have beside what the alignment took out
-_LARGEST = math.log(1e4)  # how far a value may go from where the netlist puts it, as a factor
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,6 +53,8 @@ class Calibration:
     ----------
     circuit : Circuit
         With the fitted values.
+    laws : mapping of str to Block
+        The laws that were fitted, under the names of their elements.
     estimates : tuple of Estimate
         The free numbers of the circuit with 95 % intervals.
     recorder : tuple of Estimate
@@ -77,6 +79,7 @@ class Calibration:
     """
 
     circuit: Circuit
+    laws: Mapping[str, Block]
     estimates: tuple[Estimate, ...]
     recorder: tuple[Estimate, ...]
     start: Mapping[str, float]
@@ -99,13 +102,14 @@ def calibrate(netlist: str | Path | Circuit, dry: str | Path | Audio, wet: str |
     Parameters
     ----------
     netlist : str, Path or Circuit
-        A path, a library name, or what `load` gave.
+        A path, a library name, or what `ampwright.load` gave.
     dry, wet : str, Path or Audio
         What was played, in volts at the input (or in any unit, with a free gain in the netlist), and what came out.
     free : sequence of str
-        Names of top-level parameters, controls, resistors, capacitors, inductors, or ``card.parameter`` for a number of a model card.
+        Names of top-level parameters, controls, resistors, capacitors, inductors, ``card.parameter`` for a number of a model card, or
+        ``element.law`` for all numbers of a fitted law (``D1 a k law="curve.json"``) that its file does not hold fixed.
     output : str or Path, optional
-        ``.cir`` file for the calibrated circuit.
+        ``.cir`` file for the calibrated circuit; a fitted law of D1 is written beside it as ``NAME.d1.json``.
     recorder : sequence of {"gain", "offset", "delay"}
         What the recorder may have added behind the circuit.
     high_pass : float
@@ -154,10 +158,8 @@ def calibrate(netlist: str | Path | Circuit, dry: str | Path | Audio, wet: str |
         raise FitError(f"a recorder has no {unknown[0]!r}", mend=f"Use some of {', '.join(RECORDER)}.")
     if not (0.0 <= hold <= 0.9 and math.isfinite(high_pass) and high_pass >= 0.0):
         raise FitError(f"a hold-out of {hold:g} and a high-pass of {high_pass:g} Hz make no sense", mend="Give hold from 0 to 0.9 and Hz from 0.")
-    circuit = netlist if isinstance(netlist, Circuit) else load(netlist, **dict(settings or {}))
-    if not isinstance(circuit, Circuit):
-        raise FitError("only a netlist can be calibrated", place=Place(str(netlist)), mend="A block or a capture is fitted with ampwright fit or train.")
-    circuit, slots = freed(adjusted(circuit, controls or {}), free)
+    circuit, laws = (netlist, {}) if isinstance(netlist, Circuit) else read_learned(netlist, **dict(settings or {}))
+    circuit, slots = freed(adjusted(circuit, controls or {}), free, laws)
     joined = pair(dry, wet, channel=channel)
     if joined.alignment is None:
         raise SignalError("a calibration needs a recording of the real circuit", mend="Give a WAV or FLAC file.")
@@ -175,124 +177,29 @@ def calibrate(netlist: str | Path | Circuit, dry: str | Path | Audio, wet: str |
         descent = _descend(played, slots, joined.x[:cut], joined.y[:cut], rate, tuple(recorder), high_pass, tell)
         estimates, correlations = _intervals(descent, slots, recorder)
     values = {slot.name: slot.value(q) for slot, q in zip(slots, descent.numbers)}
-    found = _inlined(circuit.with_parameters(**values), slots, values)
+    found = inlined(circuit.with_parameters(**values), slots, values)
     heard = descent.heard(played(descent.numbers[:len(slots)], joined.x), descent.numbers)
     held = _segments(descent.filtered(heard), descent.filtered(joined.y), cut if hold else WARM, rate)
+    fitted = {name: laws[name].with_numbers(name, values) for name in dict.fromkeys(slot.law for slot in slots if slot.law)}
     if output is not None:
         with whole_file(output) as part:
             part.write_text(write(found), encoding="utf-8")
+        for name, block in fitted.items():
+            save(block, law_path(output, name))
     tell(1.0, "done")
-    return Calibration(found, estimates[:len(slots)], estimates[len(slots):], {slot.shown: slot.value(0.0) for slot in slots}, correlations, descent.error, held,
+    return Calibration(found, fitted, estimates[:len(slots)], estimates[len(slots):], {slot.shown: slot.value(0.0) for slot in slots}, correlations, descent.error, held,
                        joined.shift, descent.evaluations, time.process_time() - began, descent.stop, joined.notes)
 
 
-# -- what is free
+def law_path(output: str | Path, element: str) -> Path:
+    """Where the fitted law of an element is written.
 
-
-@dataclass(frozen=True, slots=True)
-class Slot:
-    """One free number: the parameter's name, how it is told, and the way from the fit's coordinate (0 at the start) to its value."""
-
-    name: str
-    shown: str
-    start: float
-    low: float = 0.0
-    high: float = math.inf
-
-    @property
-    def bounded(self) -> bool:
-        """A control, which moves between its ends."""
-        return math.isfinite(self.high)
-
-    def value(self, q: float) -> float:
-        """Value at coordinate q."""
-        if self.bounded:
-            return float(np.clip(self.start + q * (self.high - self.low), self.low, self.high))
-        return self.start * math.exp(q) if self.start > 0.0 else self.start + q
-
-    def slope(self, q: float) -> float:
-        """Derivative of the value."""
-        if self.bounded:
-            return self.high - self.low
-        return self.value(q) if self.start > 0.0 else 1.0
-
-    def limits(self) -> tuple[float, float]:
-        """Bounds of the coordinate."""
-        if self.bounded:
-            span = self.high - self.low
-            return (self.low - self.start) / span - 1e-9, (self.high - self.start) / span + 1e-9
-        return (-_LARGEST, _LARGEST) if self.start > 0.0 else (-math.inf, math.inf)
-
-
-def freed(circuit: Circuit, names: Sequence[str]) -> tuple[Circuit, tuple[Slot, ...]]:
-    """The circuit with each name as a top-level parameter, and where each starts.
-
-    Raises
-    ------
-    FitError
-        If there is no such number, or nothing is asked for.
+    Examples
+    --------
+    >>> law_path("found.cir", "d1").name
+    'found.d1.json'
     """
-    names = [name.strip().lower() for name in names if name.strip()]
-    if not names or len(set(names)) < len(names):
-        raise FitError("no number is free" if not names else "a free number is named twice", mend="Name some, as in --free r1,c1,drive.")
-    slots = []
-    spelled = {name.lower(): name for name in circuit.parameters}
-    for name in names:
-        known = {control.name.lower(): control for control in circuit.controls}
-        if name in known:
-            control = known[name]
-            ends = sorted((control.value_at(control.minimum), control.value_at(control.maximum)))
-            slots.append(Slot(control.name, name, control.value, *ends))
-            continue
-        if name not in spelled:
-            circuit = _as_parameter(circuit, name)
-            spelled[name] = _inner(name)
-        start = circuit.values()[spelled[name]]
-        slots.append(Slot(spelled[name], name, start))
-    return circuit, tuple(slots)
-
-
-def _inner(name: str) -> str:
-    return "free_" + name.replace(".", "_")
-
-
-def _as_parameter(circuit: Circuit, name: str) -> Circuit:
-    """An element's value, or a number of a card (``card.number``), turned into a parameter of the circuit."""
-    card, _, number = name.rpartition(".")
-    values, elements, found = circuit.bound(), [], None
-    for element, bound in zip(circuit.elements, values.elements):
-        if not card and element.name.lower() == name and isinstance(element, (Resistor, Capacitor, Inductor)):
-            found = float(bound.value)
-            element = replace(element, value=Name(_inner(name)))
-        elif card and isinstance(element, Device) and element.card.name.lower() == card and number in element.card.values:
-            found = float(bound.card.values[number])
-            element = replace(element, card=replace(element.card, values={**element.card.values, number: Name(_inner(name))}))
-        elements.append(element)
-    if found is None:
-        there = [*circuit.parameters, *(e.name for e in circuit.elements if isinstance(e, (Resistor, Capacitor, Inductor))),
-                 *(f"{e.card.name}.{key}" for e in circuit.elements if isinstance(e, Device) for key in e.card.values)]
-        close = get_close_matches(name, [one.lower() for one in there], 1)
-        raise FitError(f"there is no number {name!r} in the circuit", mend=f"Did you mean {close[0]}?" if close else f"There are: {', '.join(dict.fromkeys(there[:12]))}.")
-    return replace(circuit, elements=tuple(elements), parameters={**circuit.parameters, _inner(name): found})
-
-
-def _inlined(circuit: Circuit, slots, values) -> Circuit:
-    """The circuit without the parameters that `_as_parameter` brought in: the numbers stand where they were."""
-    own = {slot.name: values[slot.name] for slot in slots if slot.name == _inner(slot.shown)}
-    if not own:
-        return circuit
-
-    def put(value):
-        return own.get(value.name, value) if isinstance(value, Name) else value
-
-    elements = []
-    for element in circuit.elements:
-        if isinstance(element, (Resistor, Capacitor, Inductor)):
-            element = replace(element, value=put(element.value))
-        elif isinstance(element, Device):
-            element = replace(element, card=replace(element.card, values={key: put(value) for key, value in element.card.values.items()}))
-        elements.append(element)
-    return replace(circuit, elements=tuple(elements), parameters={name: value for name, value in circuit.parameters.items() if name not in own})
+    return Path(output).with_suffix(f".{element}.json")
 
 
 # -- the descent
@@ -308,6 +215,7 @@ class _Match:
         self.scale = float(np.sqrt(np.mean((self.target - self.target.mean()) ** 2)))
         if not self.scale > 0.0:
             raise FitError("the recording is silent where it is compared")
+        self.leash = np.diag([HELD * math.sqrt(len(self.target)) * bool(slot.law) for slot in slots] + [0.0] * len(recorder))
         self.cache: tuple[bytes, np.ndarray] | None = None
 
     def filtered(self, signal):
@@ -404,13 +312,15 @@ def _descend(played, slots, x, y, rate, recorder, high_pass, tell) -> _Descent:
         return match.slopes(numbers)
 
     matrix = slopes(begin)
-    dead = [slot.shown for slot, column in zip(slots, matrix.T) if not np.any(column)]
+    dead = [slot.shown for slot, column in zip(slots, matrix.T) if not slot.law and not np.any(column)]
     if dead:
         raise FitError(f"{dead[0]} changes nothing in the output", mend="Leave it out, or turn a control that brings it in.")
-    found = least_squares(match.residual, begin, jac=slopes, bounds=(limits[:, 0], limits[:, 1]), x_scale="jac", max_nfev=60, xtol=1e-9, ftol=1e-9)
+    found = least_squares(lambda numbers: np.concatenate([match.residual(numbers), match.leash @ numbers]), begin,
+                          jac=lambda numbers: np.vstack([slopes(numbers), match.leash]), bounds=(limits[:, 0], limits[:, 1]), x_scale="jac", max_nfev=60, xtol=1e-9, ftol=1e-9)
     target = match.target - match.target.mean()
-    error = float(found.fun @ found.fun * match.scale**2 / (target @ target))
-    return _Descent(found.x, found.jac, found.fun, error, match.evaluations, found.message, match.heard, match.filtered)
+    matrix, residual = found.jac[:len(target)], found.fun[:len(target)]
+    error = float(residual @ residual * match.scale**2 / (target @ target))
+    return _Descent(found.x, matrix, residual, error, match.evaluations, found.message, match.heard, match.filtered)
 
 
 def _intervals(descent: _Descent, slots, recorder):

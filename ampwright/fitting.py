@@ -19,10 +19,13 @@ from ampwright.takes import check_knobs, score, stage, takes
 from circuits.circuit import Circuit
 from circuits.errors import FitError, Place, SignalError
 from circuits.processor import Processor
+from graybox.baselines import unstructured
 from graybox.blocks import Block
 from graybox.fit import FitResult
 from graybox.fit import fit as fit_block
+from graybox.kernels import KERNELS, fit_kernels, recognise
 from graybox.portrait import Portrait, portrait
+from graybox.session import Attempt
 from graybox.store import save
 from graybox.structures import CHOICES, LADDER
 from graybox.swap import KINDS as CURVES
@@ -31,7 +34,7 @@ from validation.audio import Audio, check_writable, whole_file
 from validation.gallery.fitting import fit_figure
 from validation.gallery.sheets import png
 
-STRUCTURES = (*CHOICES, *LADDER)
+STRUCTURES = (*CHOICES, *LADDER, KERNELS)
 SWAP_SHARE = 0.25  # of the time, for the descent with the other curve
 
 
@@ -54,6 +57,8 @@ class Fit:
     notes : tuple of str
     portrait : Portrait
         Filters, curves, the worst moment and what is left over, for a picture; see `draw`.
+    baselines : tuple of Attempt
+        Models without structure on the same division, if asked for: what any block must beat.
     test, unseen : float
         For a dataset: ESR on stretches that nothing heard, and at positions kept out altogether; else NaN.
     """
@@ -65,6 +70,7 @@ class Fit:
     shift: int
     notes: tuple[str, ...]
     portrait: Portrait
+    baselines: tuple[Attempt, ...] = ()
     test: float = math.nan
     unseen: float = math.nan
 
@@ -84,7 +90,8 @@ def draw(fit: Fit, path: str | Path, title: str = "") -> None:
 def fit(dry: str | Path | Audio, target: str | Path | Audio | Circuit | Processor | None, output: str | Path | None = None, *, blocks: str | Block = "wh",
         curve: str | None = None, size: int | None = None, stack: str | Path | Circuit | None = None, free: Sequence[str] = (), engine: str = "nodal",
         oversample: int = 4, controls: Mapping[str, float | str] | None = None, settings: Mapping[str, object] | None = None, channel: int | None = None, seconds: float = 180.0, hold: float = 0.15,
-        emphasis: float = 0.0, level: float = 0.0, seed: int = 0, checkpoint: str | Path | None = None, progress: Progress | None = None) -> Fit:
+        emphasis: float = 0.0, level: float = 0.0, baselines: bool = False, seed: int = 0, checkpoint: str | Path | None = None,
+        progress: Progress | None = None) -> Fit:
     """Fit a block to recordings or to a model.
 
     Parameters
@@ -97,7 +104,7 @@ def fit(dry: str | Path | Audio, target: str | Path | Audio | Circuit | Processo
         ``.json`` file of the block; none is written without it.
     blocks : str or Block
         "wh" (a filter before and behind one curve, by two routes), "auto" (structures from simple to rich), one structure of
-        `graybox.structures.LADDER`, or a block to start from.
+        `graybox.structures.LADDER`, "kernels" (powers of the input with a filter each, where ``dry`` is a synchronised sweep), or a block to start from.
     curve : str, optional
         Swap the static curve for another kind after the first descent ("net" is a tiny multilayer perceptron), and descend again.
     size : int, optional
@@ -116,6 +123,8 @@ def fit(dry: str | Path | Audio, target: str | Path | Audio | Circuit | Processo
         Pre-emphasis of the error, 0 to below 1.
     level : float
         How much more quiet passages count than by their power, 0 to 1.
+    baselines : bool
+        Also measure a memory polynomial and a Volterra series of third order on the same division.
     seed : int
         Of the draws.
     checkpoint : path, optional
@@ -145,6 +154,8 @@ def fit(dry: str | Path | Audio, target: str | Path | Audio | Circuit | Processo
     tell = progress or (lambda done, text: None)
     if isinstance(blocks, str) and blocks not in STRUCTURES:
         raise FitError(f"there is no structure {blocks!r}", mend=f"Use one of {', '.join(STRUCTURES)}.")
+    if blocks == KERNELS and (curve, stack) != (None, None):
+        raise FitError("kernels have no curve to swap and no place for a circuit", mend="Leave out curve and stack, or ask for blocks wh.")
     if curve is not None and curve not in CURVES:
         raise FitError(f"there is no curve {curve!r}", mend=f"Use one of {', '.join(CURVES)}.")
     if not (math.isfinite(seconds) and seconds > 0.0 and 0.0 <= emphasis < 1.0):
@@ -164,6 +175,15 @@ def fit(dry: str | Path | Audio, target: str | Path | Audio | Circuit | Processo
         joined = pair(dry, target, engine=engine, oversample=oversample, controls=controls, settings=settings, channel=channel,
                       progress=lambda done, text: tell(0.1 * done, f"playing the target: {text}"))
         x, y, rate, recorded, notes = joined.x, joined.y, joined.sample_rate, joined.recorded, joined.notes
+    swept = None if folder else recognise(x, rate)
+    if blocks == KERNELS:
+        if swept is None:
+            raise FitError("the dry recording is no synchronised sweep, and only its answer tells the kernels",
+                           mend="Play the phrase sweep, or a file of graybox.sweeps.synchronised_sweep.")
+        notes += (f"the sweep goes from {swept.sweep.low:.4g} to {swept.sweep.high:.5g} Hz at a peak of {swept.level:.3g}; the kernels are read from all of it: "
+                  "compare the block with the device on playing",)
+    elif swept is not None:
+        notes += (f"the dry recording is a sweep from {swept.sweep.low:.4g} to {swept.sweep.high:.5g} Hz: --blocks kernels reads its harmonics",)
     middle = stage(stack, rate, tuple(free)) if stack is not None else None
     check_knobs(taken.controls if taken else (), middle)
     if middle is not None:
@@ -171,9 +191,11 @@ def fit(dry: str | Path | Audio, target: str | Path | Audio | Circuit | Processo
     rng = np.random.default_rng(seed)
     share = SWAP_SHARE if curve is not None else 0.0
     first, start = None, 0.0 if recorded or folder else 0.1
-    result = fit_block(blocks, x, y, sample_rate=rate, rng=rng, hold=hold, emphasis=emphasis, level=level, seconds=seconds * (1.0 - share), check=recorded,
-                       **knobs,
-                       checkpoint=checkpoint, progress=lambda done, text: tell(start + (1.0 - share - start) * done, text))
+    if blocks == KERNELS:
+        result = fit_kernels(swept, x, y)
+    else:
+        result = fit_block(blocks, x, y, sample_rate=rate, rng=rng, hold=hold, emphasis=emphasis, level=level, seconds=seconds * (1.0 - share), check=recorded,
+                           **knobs, checkpoint=checkpoint, progress=lambda done, text: tell(start + (1.0 - share - start) * done, text))
     if curve is not None:
         first = result
         places = first.block.curve_stages()
@@ -184,8 +206,9 @@ def fit(dry: str | Path | Audio, target: str | Path | Audio | Circuit | Processo
                            progress=lambda done, text: tell(1.0 - share + share * done, f"{curve}: {text}"))
     if output is not None:
         save(result.block, output)
+    beside = unstructured(x, y, hold) if baselines and not folder else ()
     tell(1.0, "done")
     if taken is not None:  # the picture shows the first recording, at its position
         shown = portrait(result.block.turn(**taken.positions[0]), x[0], y[0])
-        return Fit(result.block, result, first, None, 0, notes, shown, score(result.block, taken.tests), score(result.block, taken.unseen))
-    return Fit(result.block, result, first, joined.alignment, joined.shift, notes, portrait(result.block, x, y))
+        return Fit(result.block, result, first, None, 0, notes, shown, beside, score(result.block, taken.tests), score(result.block, taken.unseen))
+    return Fit(result.block, result, first, joined.alignment, joined.shift, notes, portrait(result.block, x, y), beside)

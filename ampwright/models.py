@@ -149,11 +149,7 @@ def load(model: str | Path, *, sample_rate: float | None = None, **settings) -> 
     >>> load("tube_screamer").turn(drive=0.9).control("drive").label
     'Overdrive'
     """
-    source = locate(model)
-    for name in settings:
-        if name not in SETTINGS[source.kind]:
-            known = ", ".join(SETTINGS[source.kind]) or "none"
-            raise ModelFileError(f"{name!r} is no setting of a {source.kind}", place=Place(str(model)), mend=f"Its settings: {known}.")
+    source = checked(model, settings)
     if source.kind == "netlist":
         return read(source.path, laws=load_law, **settings)
     if source.kind == "impulse response":
@@ -163,6 +159,16 @@ def load(model: str | Path, *, sample_rate: float | None = None, **settings) -> 
     if source.kind == "block":
         return BlockProcessor(load_block(source.path), **settings)
     return load_capture(source.path, **settings)
+
+
+def checked(model: str | Path, settings: Mapping[str, object]) -> Source:
+    """Where the model lies, with the names of its settings checked; raises ModelFileError as `load` does."""
+    source = locate(model)
+    for name in settings:
+        if name not in SETTINGS[source.kind]:
+            known = ", ".join(SETTINGS[source.kind]) or "none"
+            raise ModelFileError(f"{name!r} is no setting of a {source.kind}", place=Place(str(model)), mend=f"Its settings: {known}.")
+    return source
 
 
 def stage(model: str | Path, *, sample_rate: float, rate_strict: bool = False, **settings) -> Processor:

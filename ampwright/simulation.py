@@ -25,7 +25,7 @@ from circuits.nodal import compiled
 from circuits.nodal.processor import NodalProcessor
 from circuits.processor import Processor, Run
 from validation.audio import Audio, check_recording, read_audio, resample
-from validation.signals import PHRASES, shipped_phrase
+from validation.signals import PHRASES, SWEEP, shipped_phrase, shipped_sweep
 
 BLOCK = 8192  # samples between two reports of progress: a sixth of a second of audio
 LONG = 5.0  # seconds of playing after which a kernel of the circuit's own pays
@@ -228,7 +228,7 @@ def simulate_together(model: str | Path | Circuit | Processor, samples, variants
 
 
 def recording(name: str | Path) -> Audio:
-    """A recording by its path, or a phrase that ships by its name: single-notes, chords, palm-mutes.
+    """A recording by its path, or what ships by its name: the phrases single-notes, chords and palm-mutes, and a sweep over the audible band.
 
     Raises
     ------
@@ -240,7 +240,9 @@ def recording(name: str | Path) -> Audio:
     >>> recording("chords").sample_rate
     48000.0
     """
-    return shipped_phrase(str(name)) if str(name) in PHRASES and not Path(name).exists() else read_audio(name)
+    if Path(name).exists() or str(name) not in (*PHRASES, SWEEP):
+        return read_audio(name)
+    return shipped_sweep() if str(name) == SWEEP else shipped_phrase(str(name))
 
 
 def _recording(samples, sample_rate: float | None, notes: list[str]) -> tuple[np.ndarray, float]:

@@ -309,7 +309,7 @@ def levenberg_marquardt(block, train, hold=(), *, iterations: int = 50, toleranc
             stop = f"the held-out error has not fallen for {patience} steps"
             break
         if time.process_time() - started > seconds:
-            stop = f"{seconds:g} s are over"
+            stop = "the time is over"
             break
     return Descent(best, tuple(history), stop, min(s.loss for s in history), best_hold)
 

@@ -13,6 +13,8 @@ import numpy as np
 
 from circuits.kernels.jit import kernel
 
+_STRETCH = 1024  # samples: they and the taps stay in the first cache
+
 
 @kernel
 def run_cascade(x, gain, b0, b1, b2, a1, a2, state):
@@ -164,11 +166,18 @@ def run_fir(x, taps, past):
     """Finite impulse response; ``past`` holds the last len(taps) - 1 inputs, newest first."""
     n, length = x.shape[0], taps.shape[0]
     y = np.empty(n)
-    for t in range(n):
-        total = taps[0] * x[t]
-        for k in range(1, length):
-            total += taps[k] * (x[t - k] if t >= k else past[k - t - 1])
-        y[t] = total
+    line = np.empty(length - 1 + n)  # what came before, then x
+    for k in range(length - 1):
+        line[k] = past[length - 2 - k]
+    line[length - 1:] = x
+    for begin in range(0, n, _STRETCH):  # tap by tap over a stretch: one vector operation each, and every sample sums in the same order
+        end = min(begin + _STRETCH, n)
+        total = y[begin:end]
+        total[:] = 0.0
+        for k in range(length):
+            tap, first = taps[k], length - 1 - k + begin
+            for t in range(end - begin):
+                total[t] += tap * line[first + t]
     _remember(x, past)
     return y
 

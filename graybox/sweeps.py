@@ -131,7 +131,7 @@ def _powers(harmonics, level) -> np.ndarray:
                 share = 2.0 * comb(n, k) / 2.0**n * sign
                 # sin^n holds sines for odd n and cosines for even n: cos = sin shifted by j for positive frequencies
                 A[m - 1, n - 1] = share * (1.0 if n % 2 else 1j) * level**n
-    return np.linalg.solve(A, harmonics * level)
+    return np.linalg.solve(A, harmonics)
 
 
 def play_kernels(kernels: HammersteinKernels, x) -> np.ndarray:

@@ -12,7 +12,12 @@ import pytest
 import ampwright as aw
 from ampwright.commands.main import run
 from circuits.errors import FitError
+from graybox.blocks import Block
+from graybox.chain import Static
 from graybox.checks import SHORTEST
+from graybox.curves import Spline
+from graybox.store import load as load_block
+from graybox.store import save
 from validation.audio import Audio, write_audio
 
 RATE = 48000.0
@@ -85,6 +90,38 @@ def test_a_tube_stage_of_the_library(desk):
     for one in found.estimates:
         assert abs(one.value - truth[one.name]) < 1.5 * one.half_width < 0.1 * truth[one.name], one
     assert {e.name.lower(): e.value for e in found.circuit.elements if e.name.lower() in truth} == {one.name: one.value for one in found.estimates}
+
+
+def test_a_law_is_learned_inside_its_circuit(desk, capsys):
+    """A pair of diodes as a spline: first another pair's, then what the recording of a circuit with the real one says."""
+    def pair(saturation: float) -> Block:
+        v = np.linspace(-0.9, 0.9, 4001)
+        current = 2.0 * saturation * np.sinh(v / (1.752 * 0.025864))
+        weight = 1.0 / (saturation + np.abs(current))
+        basis = Spline(-0.9, 0.9, (0.0,) * 19).jet(v)[2] * weight[:, None]
+        return Block((Static(Spline(-0.9, 0.9, tuple(np.linalg.lstsq(basis, current * weight, rcond=None)[0].tolist()))),), RATE)
+
+    def clipper(law: str) -> str:
+        return CLIPPER.replace("D1 out 0 dm\nD2 0 out dm\n", f'D1 out 0 law="{law}"\n').replace(".model dm D(IS={is} N=1.752 RS=0.568)\n", "")
+
+    for name, saturation in (("pair", 2.52e-9), ("real", 20e-9)):
+        save(pair(saturation), f"{name}.json")
+        Path(f"{name}.cir").write_text(clipper(f"{name}.json"))
+    x = plucked(0.3)
+    y = aw.simulate("real.cir", x, RATE).samples
+    write_audio("x.wav", x, 48000, subtype="float")
+    write_audio("y.wav", y, 48000, subtype="double")
+    assert run(["calibrate", "pair.cir", "x.wav", "y.wav", "--free", "d1.law", "-o", "found.cir", "--recorder", "none", "--json"]) == 0
+    capsys.readouterr()
+    esr = lambda name, y: float(np.sum((aw.simulate(name, x, RATE).samples - y) ** 2) / np.sum(y**2))  # noqa: E731
+    assert esr("pair.cir", y) > 0.01 and esr("found.cir", y) < 1e-5
+    Path("again.cir").write_text(clipper("found.d1.json"))
+    assert esr("again.cir", aw.simulate("found.cir", x, RATE).samples) < 1e-12  # the law is the same in both files
+    volts = np.linspace(0.8 * y.min(), 0.8 * y.max(), 20)
+    law, real = (load_block(name).stages[0].curve.value(volts) for name in ("found.d1.json", "real.json"))
+    assert np.allclose(law, real, atol=0.02 * real.max())
+    assert run(["calibrate", "pair.cir", "x.wav", "y.wav", "--free", "d2.law"]) == 2
+    assert "Did you mean d1.law?" in capsys.readouterr().err
 
 
 def test_refusals(desk, capsys):

@@ -24,6 +24,7 @@ from validation.audio import Audio, read_audio, write_audio
 from validation.plucked import Note, play
 
 PHRASES = ("single-notes", "chords", "palm-mutes")
+SWEEP = "sweep"
 FOLDER = Path(__file__).parent / "phrases"
 _SEED = 1983  # the year of the extended Karplus-Strong algorithm; the shipped files are made with it
 
@@ -144,6 +145,17 @@ def sweep(start: float, stop: float, duration: float, sample_rate: float, *, lev
         x[:edge] *= ramp
         x[len(x) - edge:] *= ramp[::-1]
     return x
+
+
+def shipped_sweep() -> Audio:
+    """Eight seconds of synchronised sweep from 20 Hz to 20 kHz at half of full scale and 48 kHz, half a second of silence behind: for Hammerstein kernels.
+
+    Examples
+    --------
+    >>> shipped_sweep().sample_rate
+    48000.0
+    """
+    return Audio(np.concatenate([sweep(20.0, 20000.0, 8.0, 48000.0, level=0.5), np.zeros(24000)]), 48000.0)
 
 
 def multisine(frequencies, n_samples: int, sample_rate: float, *, level: float = 1.0, rng: np.random.Generator | None = None) -> np.ndarray:

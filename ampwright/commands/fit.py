@@ -11,10 +11,10 @@ from ampwright.commands import choices
 
 
 def fit(
-    dry: Annotated[str, typer.Argument(metavar="DRY", show_default=False, help="WAV or FLAC that was played; or single-notes, chords, palm-mutes; or the folder of a dataset.")],
+    dry: Annotated[str, typer.Argument(metavar="DRY", show_default=False, help="WAV or FLAC that was played; or single-notes, chords, palm-mutes, sweep; or the folder of a dataset.")],
     out: Annotated[Path, typer.Option("--out", "-o", metavar="BLOCK.json", show_default=False, help="Block to write.")],
     target: Annotated[Optional[str], typer.Argument(metavar="[TARGET]", show_default=False, help="Recording of what came out; or a model, which plays DRY here.")] = None,
-    blocks: Annotated[str, typer.Option(metavar="wh|auto|...", help="wh: filter, curve, filter; auto: from simple to rich; or hammerstein, wh-poles, wh-bank, wiener, wh-bias, lnlnl, lnlnl-bias.")] = "wh",
+    blocks: Annotated[str, typer.Option(metavar="wh|auto|...", help="wh: filter, curve, filter; auto: from simple to rich; or hammerstein, wh-poles, wh-bank, wiener, wh-bias, lnlnl, lnlnl-bias; kernels, if DRY is a sweep.")] = "wh",
     curve: Annotated[Optional[str], typer.Option(metavar="net|spline|...", help="Put another curve in the place of the fitted one and fit again; net is a tiny network.")] = None,
     size: Annotated[Optional[int], typer.Option(metavar="N", help="Units or coefficients of that curve.")] = None,
     stack: Annotated[Optional[str], typer.Option(metavar="NETLIST|tone-stack", help="Linear circuit between the learned stages; the knobs of a dataset turn it.")] = None,
@@ -23,6 +23,7 @@ def fit(
     hold: Annotated[float, typer.Option(metavar="SHARE", help="Share at the end kept out of the fit; the error told is measured there.")] = 0.15,
     emphasis: Annotated[float, typer.Option(metavar="0..1", help="Pre-emphasis of the error.")] = 0.0,
     level: Annotated[float, typer.Option(metavar="0..1", help="How much more quiet passages count than by their power.")] = 0.0,
+    baselines: Annotated[bool, typer.Option("--baselines", help="Also measure a memory polynomial and a Volterra series.")] = False,
     seed: Annotated[int, typer.Option(metavar="N", help="Seed of what is drawn.")] = 0,
     resume: Annotated[Optional[Path], typer.Option(metavar="FILE", help="Keep the best so far in this file, and go on from it.")] = None,
     channel: Annotated[Optional[int], typer.Option(metavar="N", help="Channel of recordings that have several, from 1.")] = None,
@@ -44,7 +45,7 @@ def fit(
     how = choices.given(input=input, output=output, control=control, include_paths=include_path)
     with terminal.progress(not json) as tell:
         found = fitting.fit(dry, target, out, blocks=blocks, curve=curve, size=size, stack=stack, free=tuple(free or ()), engine=engine, oversample=oversample, controls=choices.positions(set),
-                            settings=how, channel=channel, seconds=seconds, hold=hold, emphasis=emphasis, level=level, seed=seed, checkpoint=resume, progress=tell)
+                            settings=how, channel=channel, seconds=seconds, hold=hold, emphasis=emphasis, level=level, baselines=baselines, seed=seed, checkpoint=resume, progress=tell)
     drawn = out.with_suffix(".png") if picture else None
     if drawn is not None:
         fitting.draw(found, drawn, f"{out.name}: {found.result.structure}, ESR {found.result.held_out:.2e} on what was kept out")
@@ -52,16 +53,17 @@ def fit(
         terminal.print_json({"path": out, "picture": drawn, "structure": found.result.structure, "held_out_esr": found.result.held_out, "training_esr": found.result.training,
                              "test_esr": found.test, "unseen_esr": found.unseen,
                              "parameters": free_numbers(found.block), "numbers": found.block.n_parameters, "latency": found.block.latency, "alignment": found.alignment, "shift": found.shift,
-                             "stop": found.result.stop, "seed": found.result.seed, "tried": found.result.tried, "history": found.result.history,
+                             "stop": found.result.stop, "seed": found.result.seed, "tried": found.result.tried, "baselines": found.baselines, "history": found.result.history,
                              "estimates": found.result.estimates, "before_swap": found.first.held_out if found.first else None, "notes": found.notes})
         return
     for text in found.notes:
         terminal.note(text)
-    tried = [*(found.first.tried if found.first else ()), *found.result.tried]
+    tried = [*(found.first.tried if found.first else ()), *found.result.tried, *found.baselines]
     terminal.table("Tried", ("structure", "numbers", "held-out ESR", "CPU s", "why it ended"), [
         (one.structure if one.structure != "block" else f"the same with {curve}", str(one.numbers), f"{one.held_out:.3e}", f"{one.seconds:.1f}", one.stop)
         for one in tried], right=(1, 2, 3))
-    terminal.say(f"\n{out}: ESR {found.result.held_out:.3e} on the {hold:.0%} kept out, {found.result.training:.3e} on the rest; {found.result.stop}")
+    kept = f"on the {hold:.0%} kept out, {found.result.training:.3e} on the rest" if found.result.history else "on the sweep itself"
+    terminal.say(f"\n{out}: ESR {found.result.held_out:.3e} {kept}; {found.result.stop}")
     if found.test == found.test:
         terminal.say(f"never heard: ESR {found.test:.3e} at the positions that were fitted" + (f", {found.unseen:.3e} at positions kept out" if found.unseen == found.unseen else ""))
     _say_numbers(found.result, terminal)

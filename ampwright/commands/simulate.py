@@ -14,7 +14,7 @@ BAD_TIMES = 5  # times of non-converged samples that are printed
 
 def simulate(
     model: choices.Model,
-    recording: Annotated[Path, typer.Argument(metavar="INPUT", show_default=False, help="WAV or FLAC, samples are volts; or single-notes, chords, palm-mutes, which ship.")],
+    recording: Annotated[Path, typer.Argument(metavar="INPUT", show_default=False, help="WAV or FLAC, samples are volts; or single-notes, chords, palm-mutes, sweep, which ship.")],
     out: Annotated[Path, typer.Option("--out", "-o", metavar="OUT", show_default=False, help="WAV (32-bit float) or FLAC (24 bit) to write.")],
     set: choices.Set = None,
     engine: choices.Engine = "nodal",

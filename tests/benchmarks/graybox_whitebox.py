@@ -54,22 +54,22 @@ D2 0 out D1N4148
 
 
 def clipper() -> None:
-    """Volts of the recording are unknown: ``drive`` at the input, the recorder's gain behind; its baseline wanders: above 30 Hz."""
+    """Volts of the recording are unknown: ``drive`` at the input, the recorder's gain behind. Its baseline wanders: as it is, and above 30 Hz."""
     x, rate = audio("diode-clipper-1n4148-measured-input.flac")
     y, _ = audio("diode-clipper-1n4148-measured-output.flac")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "clipper.cir"
         path.write_text(NETLIST)
         calibrate(path, Audio(x[:20000], rate), Audio(y[:20000], rate), ["rc", "is"], hold=0.0)  # before the clock runs
-        for free, recorder in ((["rc", "is", "drive"], ("gain",)), (["rc", "is", "drive", "bias"], ("gain",)),
-                               (["rc", "is", "drive", "bias"], ("gain", "offset", "delay"))):
+        for free, recorder, high_pass in ((["rc", "is", "drive"], ("gain", "offset"), 0.0), (["rc", "is", "drive", "bias"], ("gain", "offset"), 0.0),
+                                          (["rc", "is", "drive", "bias"], ("gain",), 30.0), (["rc", "is", "drive", "bias"], ("gain", "offset", "delay"), 30.0)):
             for begin in (0.0, 4.0, 8.0):
                 at, cut = int(begin * rate), int((begin + 2.0) * rate)
                 pairs = [(Audio(x[a:b], rate), Audio(y[a:b], rate)) for a, b in ((at, cut), (0, len(x)))]
-                found = calibrate(path, *pairs[0], free, recorder=recorder, high_pass=30.0, hold=0.0)
+                found = calibrate(path, *pairs[0], free, recorder=recorder, high_pass=high_pass, hold=0.0)
                 inside = found.held_out
                 values = {one.name: one.value for one in found.estimates}
-                print(f"clipper from {begin:g} s, 2 s, free {', '.join(free)}, recorder's {', '.join(recorder)}: RC {values['rc'] / 103.4e-6:.4f} of nominal; "
+                print(f"clipper from {begin:g} s, 2 s, above {high_pass:g} Hz, free {', '.join(free)}, recorder's {', '.join(recorder)}: RC {values['rc'] / 103.4e-6:.4f} of nominal; "
                       f"{found.seconds:.2f} CPU-s, played {found.evaluations} times; {unseen(found, x, y, rate, at, cut)}; inside: median {np.median(inside):.5f}")
                 for one in (*found.estimates, *found.recorder):
                     print(f"    {one.name:>8} {one.value: .5g} +- {one.half_width:.1e}")
