@@ -23,6 +23,7 @@ from netlists.ends import choose_input, choose_outputs
 from netlists.expand import GROUNDS, Scope, missing_subcircuit
 from netlists.lexer import Line, Span
 from netlists.lines import line
+from netlists.lossy import lossy, resistive
 from netlists.models import current_switch, device
 from netlists.passives import capacitor, coupling, inductor, resistor
 from netlists.sources import source
@@ -33,8 +34,8 @@ from netlists.words import plain, words
 
 _MAKERS = {"r": resistor, "c": capacitor, "l": inductor, "k": coupling, "v": source, "i": source, "e": controlled, "g": controlled,
            "f": controlled, "h": controlled, "b": behavioural, "d": device, "q": device, "j": device, "m": device, "s": device, "w": current_switch, "a": special,
-           "t": line}
-_NAMED = {"o": "a line with losses", "u": "a line of resistance and capacitance", "z": "a MESFET", "y": "a line with losses", "p": "a set of coupled lines",
+           "t": line, "u": resistive, "o": lossy, "y": lossy}
+_NAMED = {"z": "a MESFET", "p": "a set of coupled lines",
           "n": "a part of compiled code"}
 FREE_WINDING = 1e9  # ohms
 _SHAPING = {"scale": "all sizes of MOSFETs", "scalm": "all sizes of MOSFETs", "defw": "the width of MOSFETs", "defl": "the length of MOSFETs",

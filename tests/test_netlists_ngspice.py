@@ -13,6 +13,7 @@ from circuits.circuit import Circuit
 from circuits.nodal.equations import assemble
 from circuits.nodal.operating import operating_point
 from circuits.nodal.processor import NodalProcessor
+from circuits.nodal.response import frequency_response
 from circuits.rate import Oversampled
 from netlists import library
 from netlists.reader import read, read_text
@@ -146,6 +147,18 @@ def test_a_line_is_ngspices_line(tmp_path):
     theirs = columns(plain, "option reltol=1e-5\ntran 1u 0.02 0 1u\nlinearize", ["v(out)"], tmp_path)
     theirs = np.interp(np.arange(len(ours)) / 48000.0, np.arange(theirs.shape[1]) * 1e-6, theirs[0])
     assert np.max(np.abs(ours - theirs)[96:]) < 1e-4
+
+
+@pytest.mark.parametrize("line, allowed", [
+    ("U1 a out 0 mm L=1 N=6\n.model mm urc(k=2 rperl=10k cperl=100n fmax=100k)", 1e-12), ("U1 a out 0 mm L=2\n.model mm urc(rperl=10k cperl=10n fmax=100k)", 1e-12),
+    ("O1 a 0 out 0 mm\n.model mm ltra(r=1 l=0.5u g=0 c=1n len=100)", 1e-4), ("O1 a 0 out 0 mm\n.model mm ltra(r=10 l=0 g=0 c=1n len=20)", 1e-4)])
+def test_lines_with_losses_are_ngspices(line, allowed, tmp_path):
+    deck = f"t\nVin in 0 AC 1\nR1 in a 50\n{line}\nRl out 0 10k\n*@ output out\n"
+    for frequency, share in ((100.0, 0.1), (5e3, 0.3), (20e3, 1.0)):
+        ours = complex(np.squeeze(frequency_response(read_text(deck), [frequency])))
+        (tmp_path / "result.txt").unlink(missing_ok=True)
+        theirs = complex(*columns(deck, f"ac lin 1 {frequency} {frequency}", ["v(out)"], tmp_path)[:, 0])
+        assert abs(ours - theirs) < max(share * allowed, 1e-12) * abs(theirs), frequency
 
 
 def test_a_switch_with_hysteresis_is_ngspices(tmp_path):
