@@ -17,7 +17,6 @@ from ampwright.fitting import Fit, fit
 from ampwright.models import load
 from ampwright.simulation import Progress, Result, simulate
 from circuits.errors import Place, SignalError
-from graybox.blocks import BlockProcessor
 from validation.audio import Audio, write_audio
 from validation.comparison import Comparison
 from validation.gallery.rig import draw
@@ -109,7 +108,7 @@ def demonstrate(folder: str | Path, *, seconds: float = 60.0, effort: float = 30
         return Demonstration(tuple(stages), files)
     fits = _fits(folder, effort, max(min(FITTED, seconds), LEAST), lambda done, text: tell(0.3 + 0.3 * done, text))
     files |= {"block with a tanh": folder / "block-tanh.json", "block with a tiny network": folder / "block-net.json"}
-    blocks = {"fitted block, tanh": BlockProcessor(fits["tanh"].block), "fitted block, tiny network": BlockProcessor(fits["net"].block)}
+    blocks = {"fitted block, tanh": str(folder / "block-tanh.json"), "fitted block, tiny network": str(folder / "block-net.json")}  # from their files: the report has their digests
     notes = () if library() is not None else ("ngspice's shared library is not installed: the comparisons go on without it.",)
     comparisons = {}
     for number, (name, capture) in enumerate(STUDIES.items()):
@@ -131,7 +130,7 @@ def _fits(folder: Path, effort: float, seconds: float, tell: Progress) -> dict[s
     return {"tanh": tanh, "net": net}
 
 
-def _study(folder: Path, name: str, capture: str, more: Mapping[str, BlockProcessor], seconds: float, outside: bool, tell: Progress) -> Comparison:
+def _study(folder: Path, name: str, capture: str, more: Mapping[str, str], seconds: float, outside: bool, tell: Progress) -> Comparison:
     """Compare what plays one circuit with the circuit itself, solved finely."""
     exam = shipped_phrase(EXAM)
     dry = Audio(exam.samples[:int(min(COMPARED, seconds) * exam.sample_rate)], exam.sample_rate)

@@ -60,6 +60,7 @@ def test_everything_that_can_play_the_circuits_is_compared(shown):
         assert errors[OURS[0]] == pytest.approx(errors[OURS[1]], rel=1e-3) and errors[OURS[0]] < 1e-3, "one difference equation"
         assert all(errors[label] < 1e-5 for label in outside), "another solver, another author"
         assert errors[f"neural capture {capture}"] < 0.2 and all(errors[label] < 1.0 for label in more)
+        assert all(re.fullmatch("[0-9a-f]{64}", row["digest"]) for row in (*told["rows"], told["target"], told["dry"])), "what was compared can be found again"
         costs = {row["label"]: (row["n_parameters"], row["operations"]) for row in told["rows"] if row["label"] not in outside}
         assert all(isinstance(value, float) and value > 0 for pair in costs.values() for value in pair), costs
     assert aw.load(folder / "block-net.json").sample_rate == aw.load(folder / "block-tanh.json").sample_rate == 48000.0
