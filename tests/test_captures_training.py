@@ -169,6 +169,9 @@ def test_hidden_layers_of_a_teacher_are_taught(tmp_path):
     alone = train(NETS["wavenet"], [told], RATE, rng=np.random.default_rng(1), settings=settings)
     assert not any(name.startswith("hint") for name in taught.network.weights) and taught.network.n_parameters == alone.network.n_parameters
     assert 1.0 - explained(taught.network, one, features) < 0.7 * (1.0 - explained(alone.network, one, features))
+    knob = [{"name": "drive", "minimum": 0.0, "maximum": 1.0, "position": 0.5}]
+    moved = train(NETS["lstm"], [replace(told, knobs=(0.0,))], RATE, rng=np.random.default_rng(1), way="dynamic", knobs=knob, settings=replace(settings, epochs=1, hints=1.0))
+    assert not any(name.startswith("hint") for name in moved.network.weights)  # hints reach a dynamic hyper-network too
     with pytest.raises(FitError, match="hints need a teacher"):
         train(NETS["wavenet"], [one], RATE, rng=np.random.default_rng(1), settings=replace(settings, hints=1.0))
     export(train(NETS["lstm"], [one], RATE, rng=np.random.default_rng(1), settings=replace(LEARN, epochs=1)).network, tmp_path / "lstm.nam")

@@ -28,7 +28,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import numpy as np  # noqa: E402  (thread counts and path must stand before)
 import torch  # noqa: E402
-from calibrated import calibrated, player_of  # noqa: E402
+from calibrated import CURVES, calibrated, player_of  # noqa: E402
 
 from ampwright.datasets import dataset  # noqa: E402
 from ampwright.fitting import STRUCTURES  # noqa: E402
@@ -169,13 +169,15 @@ def circuits(chosen) -> None:
                 y, speed = played(BlockProcessor(block), joined.x)
                 found = scores(joined.y, y, tests)
                 row(f"{circuit} gray box, auto{label}", block.n_parameters, found, speed, spent, chosen.seed, f"{filtered:.4f}", better(filtered, found[0]))
-            if "circuit" in chosen.gray:
-                begun = time.process_time()
-                fitted, free, before = calibrated(circuit, xs, ys, RATE, np.random.default_rng(chosen.seed), chosen.cpu)
-                spent = time.process_time() - begun
-                y, speed = played(player_of(fitted, RATE), joined.x)
-                found = scores(joined.y, y, tests)
-                row(f"{circuit} gray box, circuit (from {before:.4f}){label}", free, found, speed, spent, chosen.seed, f"{filtered:.4f}", better(filtered, found[0]))
+            for kind in ("circuit", "curves"):
+                if kind in chosen.gray and (kind == "circuit" or circuit in CURVES):
+                    begun = time.process_time()
+                    fitted, free, before = calibrated(circuit, xs, ys, RATE, np.random.default_rng(chosen.seed), chosen.cpu, curves=kind == "curves")
+                    spent = time.process_time() - begun
+                    y, speed = played(player_of(fitted, RATE), joined.x)
+                    found = scores(joined.y, y, tests)
+                    row(f"{circuit} gray box, circuit{' with learned curves' if kind == 'curves' else ''} (from {before:.4f}){label}", free, found, speed, spent, chosen.seed,
+                        f"{filtered:.4f}", better(filtered, found[0]))
 
 
 def knobs(chosen) -> None:
@@ -282,7 +284,7 @@ def main() -> None:
     parser.add_argument("--nets", default="")
     parser.add_argument("--circuits", default="")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--gray", default="auto,circuit")
+    parser.add_argument("--gray", default="auto,circuit", help="circuits: of auto, circuit, curves")
     parser.add_argument("--knobs", default="preamp_2203:bass,treble", help="CIRCUIT:NAME,NAME")
     parser.add_argument("--positions", type=int, default=200)
     parser.add_argument("--seconds", type=float, default=3.0, help="knobs: length of the dry recording")

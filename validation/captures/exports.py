@@ -145,8 +145,12 @@ def _nam_gated(arch: Architecture, own: Mapping[str, np.ndarray], gain_in: float
     for j in range(len(arch.dilations[0])):
         weights += [own[f"l{j}.weight"], own[f"l{j}.bias"], np.zeros(2 * n), own[f"l{j}.inner"], own[f"l{j}.inner.bias"], own[f"l{j}.head"], np.zeros(1)]
     weights += [np.ones(1), own["head.bias"], np.array([gain_out])]
+
+    def each(value):  # the trainer's package asks for lists, one entry a layer
+        return [value] * len(arch.dilations[0])
+
     layer = {"input_size": 1, "condition_size": 1, "channels": n, "bottleneck": n, "kernel_size": arch.taps, "dilations": list(arch.dilations[0]),
-             "activation": "Tanh", "gating_mode": "gated", "secondary_activation": "Sigmoid", "layer1x1": {"active": True, "groups": 1},
+             "activation": each({"type": "Tanh"}), "gating_mode": each("gated"), "secondary_activation": each({"type": "Sigmoid"}), "layer1x1": {"active": True, "groups": 1},
              "head1x1": {"active": True, "out_channels": 1, "groups": 1}, "head": {"out_channels": 1, "kernel_size": 1, "bias": True}}
     return {"layers": [layer], "head": None, "head_scale": gain_out}, np.concatenate([one.ravel() for one in weights])
 
