@@ -7,7 +7,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="torch is not installed: training is not tested here")
 
 from validation.captures.training import networks  # noqa: E402  (torch decides first)
-from validation.captures.training.recurrence import gru, scaled_lstm  # noqa: E402
+from validation.captures.training.recurrence import gru, modulated_lstm  # noqa: E402
 
 STEPS, UNITS, LANES = 40, 5, 3
 GATES = {"lstm": 4, "gru": 3}
@@ -39,10 +39,11 @@ def test_values_and_slopes_are_those_of_torch(kind, dtype, bound):
     given, u, b, h, c = drawn(kind, dtype)
     heard, same = through(GATES[kind] * UNITS, given)
     nothing = torch.zeros(len(u), dtype=dtype)
-    if kind == "lstm":
-        ours, last = scaled_lstm(given, torch.ones_like(given), u, h, c)
-        theirs, _, theirs_last = torch.lstm(heard, (h.T[None].contiguous(), c.T[None].contiguous()), [same, u, nothing, nothing], True, 1, 0.0, True, False, False)
-        inputs = (given, u)
+    if kind == "lstm":  # the shift of each row by s is what reaches its gate; no row is scaled
+        rows = torch.cat([torch.zeros(2 * len(u), len(u), dtype=dtype), same])
+        ours, last = modulated_lstm(torch.randn(STEPS, LANES, dtype=dtype), given, rows, nothing, b, u, h, c)
+        theirs, _, theirs_last = torch.lstm(heard, (h.T[None].contiguous(), c.T[None].contiguous()), [same, u, nothing, b], True, 1, 0.0, True, False, False)
+        inputs = (given, u, b)
         assert torch.allclose(last, theirs_last[0].T, rtol=0, atol=bound)
     else:
         ours = gru(given, u, b, h)
@@ -54,11 +55,12 @@ def test_values_and_slopes_are_those_of_torch(kind, dtype, bound):
         assert torch.allclose(own, told, rtol=0, atol=bound * float(told.abs().max()))
 
 
-def test_slopes_of_the_row_factors_are_finite_differences():
+def test_slopes_of_all_that_modulates_are_finite_differences():
     torch.manual_seed(2)
-    given, u, _, h, c = drawn("lstm", torch.float64)
-    scale = (1.0 + 0.3 * torch.randn_like(given)).detach().requires_grad_()
-    assert torch.autograd.gradcheck(lambda a, s, w: scaled_lstm(a, s, w, h, c)[0], (given[:4].detach().requires_grad_(), scale[:4].detach().requires_grad_(), u), eps=1e-5, atol=1e-6)
+    _, u, b, h, c = drawn("lstm", torch.float64)
+    x, s, rows, w = (torch.randn(shape, dtype=torch.float64) for shape in ((4, LANES), (4, 3, LANES), (12 * UNITS, 3), (4 * UNITS,)))
+    inputs = [one.requires_grad_() for one in (s, 0.3 * rows, w, b.detach(), u.detach())]
+    assert torch.autograd.gradcheck(lambda *moved: modulated_lstm(x, *moved, h, c)[0], inputs, eps=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("dtype, bound", [(torch.float64, 1e-12), (torch.float32, 1e-4)])

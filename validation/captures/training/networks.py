@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from scipy.signal import lfilter
 
 from validation.captures.architectures import HEAD_SCALE, Architecture
-from validation.captures.training.recurrence import gru, scaled_lstm
+from validation.captures.training.recurrence import gru, modulated_lstm
 
 State = tuple[torch.Tensor, ...] | None
 _LONG = 256  # taps above which a convolution goes through the spectrum
@@ -170,8 +170,6 @@ def play_dynamic(arch: Architecture, weights: dict[str, torch.Tensor], x: torch.
     s, side_h, side_c = torch.lstm(heard, (side_h, side_c), [weights["dynamic.w"], weights["dynamic.u"], weights["dynamic.b"],
                                                              torch.zeros_like(weights["dynamic.b"])], True, 1, 0.0, True, False, False)
     rows = torch.cat([weights[f"dynamic.out.{name}"] for name in ("w", "u", "b")])
-    scale_w, scale_u, shift = torch.bmm(rows.expand(length, -1, -1), s.transpose(1, 2)).chunk(3, dim=1)
-    dry = weights["w"] * x.T[:, None]
-    h, c = scaled_lstm(dry + scale_w * dry + shift + weights["b"][:, None], 1.0 + scale_u, weights["u"], h, c)
+    h, c = modulated_lstm(x.T, s.transpose(1, 2), rows, weights["w"][:, 0], weights["b"], weights["u"], h, c)
     _note(hidden, h.permute(2, 1, 0))
     return _head(arch, weights, h.permute(2, 0, 1), x), (h[-1], c, side_h, side_c)

@@ -1,7 +1,7 @@
 """Recurrent cells that torch trains slowly on a processor, forwards and backwards in compiled code: GRU, and LSTM whose recurrent part is scaled row by row.
 
-Arrays are (n_steps, n_rows, n_lanes): the lanes, excerpts side by side, lie next to each other, so that the compiler's vectors run along them. A cell is handed
-what reaches its gates from outside (``given``), and for the LSTM the factors of its recurrent products (``scale``), of which 1 makes a plain LSTM.
+Arrays are (n_steps, n_rows, n_lanes): the lanes, excerpts side by side, lie next to each other, so that the compiler's vectors run along them. A cell's kernel is
+handed what reaches its gates from outside (``given``), and that of the LSTM the factors of its recurrent products (``scale``), of which 1 makes a plain one.
 Gates in the order i, f, g, o, or r, z, n; states have one step more than gates, the first is the one before. All arrays are of one type,
 float32 or float64; the constants come in that type too, so that nothing is computed in a wider one.
 
@@ -9,6 +9,7 @@ References
 ----------
 S. Hochreiter, J. Schmidhuber, "Long short-term memory", Neural Computation 9(8), 1997.
 K. Cho et al., "Learning phrase representations using RNN encoder-decoder", EMNLP 2014, equations 5 to 8; the reset gate behind the matrix product, as torch has it.
+D. Ha, A. Dai, Q. V. Le, "HyperNetworks", ICLR 2017, appendix A.2.3.
 P. J. Werbos, "Backpropagation through time", Proceedings of the IEEE 78(10), 1990.
 """
 
@@ -59,6 +60,29 @@ def _products_back(u, given, t, out):
             w = u[r, j]
             for lane in range(lanes):
                 out[j, lane] += w * given[t, r, lane]
+
+
+@kernel
+def modulate(x, s, rows, w, b, k, given, scale):
+    """given = (1 + W s) w x + b + V s and scale = 1 + U s; ``rows`` are those of W, U and V."""
+    n_rows, side, lanes = len(w), rows.shape[1], x.shape[1]
+    for t in range(len(x)):
+        for r in range(n_rows):
+            for lane in range(lanes):
+                given[t, r, lane] = k[0]
+                scale[t, r, lane] = k[0]
+            for j in range(side):
+                v, f = rows[r, j], rows[n_rows + r, j]
+                for lane in range(lanes):
+                    given[t, r, lane] += v * s[t, j, lane]
+                for lane in range(lanes):
+                    scale[t, r, lane] += f * s[t, j, lane]
+            for lane in range(lanes):
+                given[t, r, lane] = given[t, r, lane] * w[r] * x[t, lane] + b[r]
+            for j in range(side):
+                v = rows[2 * n_rows + r, j]
+                for lane in range(lanes):
+                    given[t, r, lane] += v * s[t, j, lane]
 
 
 @kernel
@@ -150,32 +174,46 @@ def _numpy(tensor) -> np.ndarray:
 
 
 def _outer(d_inner: np.ndarray, h: np.ndarray) -> np.ndarray:
-    """Slope of u: sums over lanes, then over steps; a tenth of the time of one product over both, which has to turn the arrays first."""
-    return np.matmul(d_inner, h[:-1].transpose(0, 2, 1)).sum(axis=0)
+    """Slope of a matrix: sums over lanes, then over steps; a tenth of the time of one product over both, which has to turn the arrays first."""
+    return np.matmul(d_inner, h.transpose(0, 2, 1)).sum(axis=0)
 
 
-class _ScaledLstm(torch.autograd.Function):
+def _total(values: np.ndarray) -> np.ndarray:
+    """Sums over lanes and steps."""
+    return np.matmul(values, np.ones(values.shape[2], values.dtype)).sum(axis=0)
+
+
+class _ModulatedLstm(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, given, scale, u, h0, c0):
-        a, s, w = _numpy(given), _numpy(scale), _numpy(u)
-        steps, rows, lanes = a.shape
-        n, kind = rows // 4, a.dtype
+    def forward(ctx, x, s, rows, w, b, u, h0, c0):
+        x, s, rows, w, b, u = (_numpy(one) for one in (x, s, rows, w, b, u))
+        steps, lanes, n, kind = len(x), x.shape[1], u.shape[1], x.dtype
         k = _CONSTANTS.astype(kind)
-        inner, gates, bent = np.zeros_like(a), np.empty_like(a), np.empty((steps, n, lanes), kind)
+        given, scale, gates = (np.empty((steps, 4 * n, lanes), kind) for _ in range(3))
+        inner, bent = np.zeros_like(given), np.empty((steps, n, lanes), kind)
         h, c = np.empty((steps + 1, n, lanes), kind), np.empty((steps + 1, n, lanes), kind)
         h[0], c[0] = _numpy(h0), _numpy(c0)
-        lstm_forward(a, s, w, k, inner, gates, h, c, bent)
-        ctx.kept = (s, w, k, inner, gates, h, c, bent)
-        last = torch.from_numpy(c[-1]).to(given)
+        modulate(x, s, rows, w, b, k, given, scale)
+        lstm_forward(given, scale, u, k, inner, gates, h, c, bent)
+        ctx.kept = (x, s, rows, w, u, k, scale, inner, gates, h, c, bent)
+        last = torch.from_numpy(c[-1]).to(h0)
         ctx.mark_non_differentiable(last)
-        return torch.from_numpy(h[1:]).to(given), last
+        return torch.from_numpy(h[1:]).to(h0), last
 
     @staticmethod
     def backward(ctx, slope, _):
-        s, w, k, inner, gates, h, c, bent = ctx.kept
+        """With a the slope of what reaches the gates, a = dE / d((1 + W s) w x + b + V s + (1 + U s) u h): sums of products of a, a x and a u h with s and h."""
+        x, s, rows, w, u, k, scale, inner, gates, h, c, bent = ctx.kept
         d_given, d_inner = np.empty_like(gates), np.empty_like(gates)
-        lstm_backward(_numpy(slope), s, w, k, gates, c, bent, d_given, d_inner, np.zeros_like(h[0]), np.zeros_like(h[0]))
-        return (*(torch.from_numpy(one).to(slope) for one in (d_given, d_given * inner, _outer(d_inner, h))), None, None)
+        lstm_backward(_numpy(slope), scale, u, k, gates, c, bent, d_given, d_inner, np.zeros_like(h[0]), np.zeros_like(h[0]))
+        heard, answered = d_given * x[:, None], d_given * inner
+        by_w, by_u, by_b = rows.reshape(3, len(w), -1)
+        with_x, with_u, with_b = (_outer(one, s) for one in (heard, answered, d_given))
+        d_s = np.matmul((by_w * w[:, None]).T, heard) + np.matmul(by_u.T, answered) + np.matmul(by_b.T, d_given)
+        d_rows = np.concatenate([w[:, None] * with_x, with_u, with_b])
+        d_w = _total(heard) + np.sum(by_w * with_x, axis=1)
+        found = (d_s, d_rows, d_w, _total(d_given), _outer(d_inner, h[:-1]))
+        return (None, *(torch.from_numpy(one).to(slope) for one in found), None, None)
 
 
 class _Gru(torch.autograd.Function):
@@ -197,15 +235,21 @@ class _Gru(torch.autograd.Function):
         w, k, inner, gates, h = ctx.kept
         d_given, d_inner = np.empty_like(gates), np.empty_like(gates)
         gru_backward(_numpy(slope), w, k, inner, gates, h, d_given, d_inner, np.zeros_like(h[0]))
-        return (*(torch.from_numpy(one).to(slope) for one in (d_given, _outer(d_inner, h), d_inner.sum(axis=(0, 2)))), None)
+        return (*(torch.from_numpy(one).to(slope) for one in (d_given, _outer(d_inner, h[:-1]), _total(d_inner))), None)
 
 
-def scaled_lstm(given, scale, u, h, c):
-    """An LSTM whose gates hear given[t] + scale[t] (u h[t - 1]).
+def modulated_lstm(x, s, rows, w, b, u, h, c):
+    """An LSTM whose gates hear (1 + W s) w x + b + V s + (1 + U s) (u h), all factors row by row: Ha et al. 2017, appendix A.2.3.
 
     Parameters
     ----------
-    given, scale : tensor, shape (n_steps, 4 n_units, n_lanes)
+    x : tensor, shape (n_steps, n_lanes)
+        Has no slope.
+    s : tensor, shape (n_steps, n_side, n_lanes)
+        What the small LSTM says.
+    rows : tensor, shape (3 * 4 n_units, n_side)
+        W, U and V.
+    w, b : tensor, shape (4 n_units,)
     u : tensor, shape (4 n_units, n_units)
     h, c : tensor, shape (n_units, n_lanes)
         Before the first step; no slope goes back to them (truncated backpropagation).
@@ -217,9 +261,9 @@ def scaled_lstm(given, scale, u, h, c):
     c : tensor, shape (n_units, n_lanes)
         After the last one, without slope.
     """
-    return _ScaledLstm.apply(given, scale, u, h, c)
+    return _ModulatedLstm.apply(x, s, rows, w, b, u, h, c)
 
 
 def gru(given, u, b_u, h):
-    """A GRU; arguments and result as for `scaled_lstm`, three gates instead of four, ``b_u`` (3 n_units,) the biases of its recurrent products."""
+    """A GRU; ``given`` (n_steps, 3 n_units, n_lanes) is what reaches its gates from outside, ``b_u`` (3 n_units,) the biases of its recurrent products."""
     return _Gru.apply(given, u, b_u, h)
