@@ -78,6 +78,22 @@ def test_no_words_lie_on_each_other(two, count, on_the_page):
             assert shared.min() < 2.0, f"{name}: {text!r} and {other!r} lie on each other"
 
 
+@pytest.mark.parametrize("on_the_page", [False, True])
+def test_no_figure_lies_on_a_mark(two, on_the_page):
+    """Twelve scores that are nearly equal, so that all marks and figures stand under each other."""
+    found = _many(two, 12)
+    rows = tuple(replace(row, scores={**row.scores, "esr": 0.02 * 1.01**k}, interval=(0.018, 0.023)) for k, row in enumerate(found.rows))
+    figure = plot_scores(replace(found, rows=rows)).figure
+    figure = bare(figure, wide=False) if on_the_page else figure
+    boxes, _ = _laid_out(figure)
+    ax, reach = figure.axes[0], 4.0 * 100.0 / 72.0  # half a mark, points to pixels
+    marks = [ax.transData.transform(line.get_xydata()[0]) for line in ax.get_lines() if line.get_marker() != "None"]
+    assert len(marks) == 12 and len(ax.texts) == 12
+    for text, box in boxes:
+        for x, y in marks:
+            assert not (box[0] < x + reach and box[2] > x - reach and box[1] < y + reach and box[3] > y - reach), text
+
+
 @pytest.mark.parametrize("count", [2, 7, 12])
 def test_every_line_differs_in_dashes_and_markers(two, count):
     for name, (_, figure) in figures(_many(two, count)).items():
