@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from circuits.circuit import Element
+from circuits.circuit import Card, Element
+from circuits.elements import Coupling
 from circuits.errors import NetlistError, Place
 from circuits.expressions import Value
 from netlists.deck import Deck
@@ -116,6 +117,7 @@ class Assembly:
     def __init__(self, deck: Deck):
         self.deck = deck
         self.elements: dict[str, Element] = {}
+        self.cores: list[tuple[tuple[str, ...], Card, Coupling]] = []  # coils, their CORE model, and the K line
         self.played: list[str] = []  # sources that play a file: they are the input
 
     @property

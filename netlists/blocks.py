@@ -9,6 +9,8 @@ import math
 
 from circuits.circuit import GROUND, Card, Element
 from circuits.devices.core import MU0, paired
+from circuits.devices.hysteresis import CREEP, LEAST, QUIET
+from circuits.devices.hysteresis import MEMORY as MAGNETISATION
 from circuits.devices.ldr import BLEND, MEMORY, REFERENCE
 from circuits.devices.junction import thermal_voltage
 from circuits.devices.opamp import COMPENSATION, HOLD, KNEE
@@ -17,6 +19,8 @@ from circuits.elements import (BehaviouralCurrent, Capacitor, CurrentControlledV
 from circuits.errors import CircuitError
 from circuits.expressions import Call, Expression, Number, Voltage, as_expression
 
+LEAK = 1e12        # ohms at the magnetomotive force and the turn's voltage, which only current sources feed
+SERIES = 0.1       # of Langevin's function
 SOFT_KNEE = 50.0  # above it ln(1 + exp(x)) is x to all digits
 
 
@@ -124,6 +128,7 @@ def core(device: Device, v: dict[str, float]) -> list[Element]:
     made: list[Element] = []
     if others:
         made = [IdealTransformer(f"{name}.t{k}", (*ends, f"{name}.w", GROUND), turns, device.place) for k, (ends, turns) in enumerate(zip(*paired(device, v)), 1)]
+        made.append(Resistor(f"{name}.turn", (f"{name}.w", GROUND), LEAK, device.place))
         pair, n = (f"{name}.w", GROUND), 1.0
     force, field, rate = f"{name}.f", f"{name}.h", f"{name}.dt"
     h = Voltage(field)
@@ -140,7 +145,48 @@ def core(device: Device, v: dict[str, float]) -> list[Element]:
             VoltageControlledCurrent(f"{name}.v", (GROUND, force, *pair), 1.0 / n, device.place),
             BehaviouralCurrent(f"{name}.field", (field, GROUND), _f("mul", 1e-3, _f("sub", path, Voltage(force))), device.place),
             BehaviouralCurrent(f"{name}.flux", (GROUND, rate), _f("mul", v["a"], b), device.place), Inductor(f"{name}.l", (rate, GROUND), 1.0, place=device.place),
-            VoltageControlledCurrent(f"{name}.rate", (force, GROUND, rate, GROUND), 1.0, device.place)]
+            VoltageControlledCurrent(f"{name}.rate", (force, GROUND, rate, GROUND), 1.0, device.place), Resistor(f"{name}.leak", (force, GROUND), LEAK, device.place)]
 
 
-BLOCKS = {"opamp": opamp, "opamp_ideal": opamp_ideal, "rectifier": rectifier, "ota": ota, "ldr": ldr, "core": core, "core_arctan": core}
+def _langevin(x: Expression) -> tuple[Expression, Expression]:
+    """coth x - 1/x and its derivative; below `SERIES` their series, above it the closed forms of an argument that is kept away from 0."""
+    size = _f("max", _f("abs", x), SERIES)
+    y = _f("mul", x, x)
+    small = _f("mul", x, _f("sub", 1.0 / 3.0, _f("mul", y, _f("sub", 1.0 / 45.0, _f("mul", y, _f("sub", 2.0 / 945.0, _f("div", y, 4725.0)))))))
+    large = _f("mul", _f("sgn", x), _f("sub", _f("div", 1.0, _f("tanh", size)), _f("div", 1.0, size)))
+    sloped = _f("sub", 1.0 / 3.0, _f("mul", y, _f("sub", 1.0 / 15.0, _f("mul", y, _f("sub", 2.0 / 189.0, _f("div", y, 675.0))))))
+    far = _f("sinh", _f("min", size, 300.0))
+    steep = _f("sub", _f("div", 1.0, _f("mul", size, size)), _f("div", 1.0, _f("mul", far, far)))
+    within = _f("lt", _f("abs", x), SERIES)
+    return _f("if", within, small, large), _f("if", within, sloped, steep)
+
+
+def core_ja(device: Device, v: dict[str, float]) -> list[Element]:
+    """Windings and gyrator as for a core without memory; the magnetisation j in a capacitor whose current is the law's, and the flux whose derivative is the turn's voltage."""
+    name = device.name
+    (pair, *others), (n, *_) = paired(device, v)
+    made: list[Element] = []
+    if others:
+        made = [IdealTransformer(f"{name}.t{k}", (*ends, f"{name}.w", GROUND), turns, device.place) for k, (ends, turns) in enumerate(zip(*paired(device, v)), 1)]
+        made.append(Resistor(f"{name}.turn", (f"{name}.w", GROUND), LEAK, device.place))
+        pair, n = (f"{name}.w", GROUND), 1.0
+    force, state, rate = f"{name}.f", f"{name}.j", f"{name}.dt"
+    j, w = Voltage(state), _f("div", _across(*pair), n)
+    h = _f("div", _f("sub", Voltage(force), _f("mul", v["lg"] * v["ms"], j)), v["lm"] + v["lg"])
+    curve, slope = _langevin(_f("div", _f("add", h, _f("mul", v["alpha"] * v["ms"], j)), v["a"]))
+    pinned = (1.0 - v["c"]) * v["k"]
+    driven = _f("max", _f("mul", _f("mul", v["ms"], _f("sub", curve, j)), _f("tanh", _f("div", w, QUIET * v["area"]))), 0.0)
+    stuck = _f("div", _f("mul", 1.0 - v["c"], driven), _f("max", _f("sub", pinned, _f("mul", v["alpha"], driven)), LEAST * pinned))
+    smooth = _f("mul", v["ms"] / v["a"], slope)
+    chi = _f("div", _f("add", stuck, _f("mul", v["c"], smooth)), _f("max", _f("sub", 1.0, _f("mul", v["c"] * v["alpha"], smooth)), LEAST))
+    turned = _f("mul", 1.0 / (MU0 * v["ms"] * v["area"]), _f("mul", _f("div", chi, _f("add", 1.0, chi)), w))
+    gone = _f("neg", _f("mul", MAGNETISATION, _f("add", turned, _f("div", _f("sub", curve, j), CREEP))))
+    flux = _f("mul", MU0 * v["area"], _f("add", h, _f("mul", v["ms"], j)))
+    return [*made, VoltageControlledCurrent(f"{name}.i", (*pair, force, GROUND), 1.0 / n, device.place),
+            VoltageControlledCurrent(f"{name}.v", (GROUND, force, *pair), 1.0 / n, device.place),
+            Capacitor(f"{name}.c", (state, GROUND), MAGNETISATION, place=device.place), BehaviouralCurrent(f"{name}.m", (state, GROUND), gone, device.place),
+            BehaviouralCurrent(f"{name}.flux", (GROUND, rate), flux, device.place), Inductor(f"{name}.l", (rate, GROUND), 1.0, place=device.place),
+            VoltageControlledCurrent(f"{name}.rate", (force, GROUND, rate, GROUND), 1.0, device.place), Resistor(f"{name}.leak", (force, GROUND), LEAK, device.place)]
+
+
+BLOCKS = {"opamp": opamp, "opamp_ideal": opamp_ideal, "rectifier": rectifier, "ota": ota, "ldr": ldr, "core": core, "core_arctan": core, "core_ja": core_ja}

@@ -9,7 +9,7 @@ from difflib import get_close_matches
 
 from circuits.circuit import EXPRESSION_TYPES, GROUND, Card, Circuit, Element
 from circuits.controls import Control
-from circuits.elements import (BehaviouralCurrent, BehaviouralVoltage, Coupling, CurrentControlledCurrent, CurrentControlledVoltage, Device,
+from circuits.elements import (BehaviouralCurrent, BehaviouralVoltage, Coupling, CurrentControlledCurrent, CurrentControlledVoltage,
                                Inductor, Resistor, VoltageControlledCurrent, VoltageControlledVoltage, VoltageSource)
 from circuits.errors import CircuitError, NetlistError, Place
 from circuits.expressions import Call, Current, Expression, Name, Value, Voltage, evaluate, leaves, transform
@@ -17,6 +17,7 @@ from circuits.waveforms import Waveform
 from netlists.adevices import special
 from netlists.assembly import Assembly, fields
 from netlists.controlled import behavioural, controlled
+from netlists.cores import wind
 from netlists.deck import Deck
 from netlists.declarations import Wishes, build_controls
 from netlists.ends import choose_input, choose_outputs
@@ -252,7 +253,7 @@ def _sense_currents(assembly: Assembly) -> None:
 
 
 def _check_couplings(assembly: Assembly) -> None:
-    _wind_cores(assembly)
+    wind(assembly)
     inductors = [name for name, element in assembly.elements.items() if isinstance(element, Inductor)]
     for element in assembly.elements.values():
         if not isinstance(element, Coupling):
@@ -262,27 +263,6 @@ def _check_couplings(assembly: Assembly) -> None:
                 close = get_close_matches(name, inductors, 1)
                 raise NetlistError(f"{element.name.upper()} couples {name}, which is no inductor", place=element.place, element=element.name,
                                    mend=f"Did you mean {close[0]}?" if close else "")
-
-
-def _wind_cores(assembly: Assembly) -> None:
-    """Coils that K couples on one core are windings of one device; their coupling is perfect."""
-    elements = assembly.elements
-    for coupling in [element for element in elements.values() if isinstance(element, Coupling)]:
-        coils = [elements.get(name) for name in coupling.inductors]
-        cores = [coil for coil in coils if isinstance(coil, Device) and coil.card.kind == "core"]
-        if not cores:
-            continue
-        if len(cores) != len(coils) or len(coils) > 4:
-            raise NetlistError(f"{coupling.name.upper()} couples {'more than four coils' if len(coils) > 4 else 'coils with and without a core'}",
-                               place=coupling.place, element=coupling.name, mend="Give Hc, Bs, Br, A, Lm and N to each of up to four coils.")
-        first = cores[0]
-        values = {key: value for key, value in first.card.values.items() if key != "n"}
-        values |= {f"n{k}": coil.card.values.get("n", 1.0) for k, coil in enumerate(cores, 1)}
-        nodes = tuple(node for coil in cores for node in coil.nodes)
-        for name in (coupling.name, *coupling.inductors[1:]):
-            del elements[name]
-        elements[first.name] = replace(first, nodes=nodes, card=replace(first.card, values=values))
-        assembly.notes.say(f"{', '.join(coupling.inductors)} are windings of one core, perfectly coupled", coupling.place)
 
 
 def _tie_windings(assembly: Assembly, source_name: str) -> None:

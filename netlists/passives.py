@@ -9,6 +9,7 @@ from circuits.circuit import Card
 from circuits.elements import BehaviouralCurrent, BehaviouralVoltage, Capacitor, Coupling, Device, Inductor, Resistor, VoltageSource
 from circuits.expressions import Call, Current, Expression, Value, Voltage
 from netlists.assembly import BOOKKEEPING, Assembly, Fields
+from netlists.cores import core_model
 from netlists.expand import Scope
 from netlists.expression import parse
 from netlists.lexer import Span
@@ -187,7 +188,8 @@ def _parallel(assembly: Assembly, fields: Fields, nodes: tuple[str, str]) -> Non
 
 
 def coupling(assembly: Assembly, fields: Fields) -> None:
-    """K: two or more inductors and one coefficient."""
+    """K: two or more inductors and one coefficient; or PSPICE's coils on a core, whose model stands behind it."""
+    core = core_model(fields)
     factor = fields.take("k")
     if factor is not None:
         value = fields.whole(factor)
@@ -197,6 +199,9 @@ def coupling(assembly: Assembly, fields: Fields) -> None:
         fields.fail("needs inductors and a coefficient")
     names = tuple(fields.scope.element_name(word.text) for word in fields.words)
     fields.words.clear()
+    if core is not None and names:
+        assembly.cores.append((names, core, Coupling(fields.name, names, value, place=fields.place)))
+        return
     if len(names) < 2:
         fields.fail("needs two inductors or more", "Write K1 L1 L2 0.99.")
     if isinstance(value, float) and not -1.0 <= value <= 1.0:

@@ -71,6 +71,8 @@ MALFORMED = {
     "current of nothing": (deck("B1 out 0 V=I(vinn)"), r"line 4, column 12: I\(vinn\) names an element that is not there. Did you mean vin\?"),
     "coupling": (deck("Lpri out 0 1", "Lsec out 0 1", "K1 Lpri Lsek 1"), r"line 6, column 1: K1 couples lsek, which is no inductor. Did you mean lsec\?"),
     "coefficient": (deck("L1 out 0 1", "L2 out 0 1", "K1 L1 L2 1.5"), r"K1 has the coefficient 1.5. It must lie from -1 to 1"),
+    "core of no coil": (deck("K1 Lq 1 mag", ".model mag CORE"), r"line 4, column 1: K1 couples lq, which is no inductor"),
+    "core of another model": (deck("L1 out 0 9", "K1 L1 1 DX", ".model DX D"), r"line 5, column 9: K1 needs a model of type core; DX is of type d"),
     "table falls": (deck("B1 out 0 V=table(V(in),1,0,0,1)"), r"a table must rise: 0 follows 1. Sort its points"),
     "parameter in time": (deck(".param a={V(in)}", "R2 out 0 {a}"), r"the parameter a depends on a voltage"),
     "poly": (deck("E1 out 0 POLY(99) in 0 1"), r"wrong dimension behind POLY. Give a whole number from 1 to 30"),
@@ -87,7 +89,7 @@ MALFORMED = {
     "long delay": (deck("T1 out 0 x 0 Z0=50 TD=30m", "R2 x 0 50"), r"line 4, column 1: a delay of 0.03 s is not read. Delays from 0 to about 89 us are"),
     "delay of a voltage": (deck("B1 x 0 V=delay(V(in),V(out))", "R2 x 0 50"), r"line 4, column 10: the seconds of delay\(\) are no number"),
     "lossy line without a model": (deck("O1 out 0 x 0 LM", "R2 x 0 50"), r"line 4, column 1: O1 uses the model LM, which is not defined. Add .model NAME ltra"),
-    "lossy line of another model": (deck("U1 out x 0 LM", "R2 x 0 50", ".model LM LTRA(R=1)"), r"line 4, column 11: U1 needs a model of type urc; LM is of type ltra"),
+    "lossy line of another model": (deck("U1 out x 0 LM", "R2 x 0 50", ".model LM LTRA(R=1)"), r"line 4, column 12: U1 needs a model of type urc; LM is of type ltra"),
     "lossy line without length": (deck("O1 out 0 x 0 LM", "R2 x 0 50", ".model LM LTRA(R=1 LEN=0)"), r"O1 needs LEN= above 0 and R or L"),
     "line of many sections": (deck("U1 out x 0 LM N=1000", "R2 x 0 50", ".model LM URC"), r"U1 would have 1000 sections. Give N= from 1 to 64"),
     "line without delay": (deck("T1 out 0 x 0 Z0=50", "R2 x 0 50"), r"line 4, column 1: T1 needs Z0= and TD="),
@@ -161,7 +163,7 @@ SEEDS = [
     deck("A1 0 in 0 0 0 0 out 0 OTA G=1m Iout=1m Vhigh=5", "A2 in 0 0 0 0 y x 0 SCHMITT Vt=1 Vh=.5", "A9 in 0 out 0 0 y x 0 DFLOP", ".if (1)", "A8 in 0 0 0 0 y x 0 MODULATOR mark=1", ".else", ".endif", ".pot R2 1 10k", "R2 x 0 1k", "R3 y 0 1k", "E1 z 0 LAPLACE {V(in)} = {(1+s)/(2+s*1m+s**2*1u)}",
          "E2 z2 0 in 0 Laplace=1/(1+s)", "L1 in w Hc=16 Bs=.44 Br=.1 A=1e-4 Lm=.1 Lg=0 N=100", "L2 w 0 Hc=16 Bs=.44 Br=.1 A=1e-4 Lm=.1 Lg=0 N=20", "K1 L1 L2 1",
          "L3 in out Flux=1m*tanh(x)", "U1 in x 0 um N=4", ".model um urc(k=2)", "O1 in 0 x 0 om", ".model om ltra(R=1 C=1n LEN=2)", "C1 in out Q=1u*x", "I1 in out TBL(0 0 4 4m)", "X1 in out x y z TL072", "X2 in out x 12AX7_a", "X3 in 0 x pot Rt=1k set=.5",
-         "X4 x in out opamp Aol=1k", "A3 %vd([x y]) fs", ".model fs filesource(file=\"a\")", "D1 in out BZX55C4V7", "L4 q q2 1", "L5 in 0 1", "K2 L4 L5 .5", "R4 q q2 1")]
+         "X4 x in out opamp Aol=1k", "A3 %vd([x y]) fs", ".model fs filesource(file=\"a\")", "D1 in out BZX55C4V7", "L7 q q2 100", "L8 in 0 10", "K7 L7 L8 1 mag", ".model mag core(ms=1e5 gap=.1)", "L4 q q2 1", "L5 in 0 1", "K2 L4 L5 .5", "R4 q q2 1")]
 TOKENS = ["{", "}", "(", ")", "=", ",", "'", '"', "+", "*", ";", "$", ".subckt a b", ".ends", ".lib", ".include x", ".param", "V(", "I(", "1e999", "1e-999", "nan", "0",
           "\n", "\n+", "POLY(2)", "TABLE", "VALUE=", "{1/0}", "*@ control", ".model", "x1", "K", "\\\\", "é", "\t", "**", "?", ":", "ddt(", "idt(", ".end", ".control",
           "#", ".if (1)", ".else", ".endif", ".pot R1 1 2", "delay(", "T1 out 0 x 0 Z0=50 TD=1n", "1" * 400, "-", "%", "@", "~", "!", "µ", ".if", ".endl", ".step param", ".func f(x)"]
