@@ -14,7 +14,7 @@ from circuits.errors import SignalError
 from validation.audio import Audio
 from validation.compare import compare
 from validation.rendering import Entry
-from validation.report import write_report
+from validation.report import figure_text, write_report
 from validation.styles import comparison_styles
 from validation.signals import shipped_phrase
 
@@ -264,6 +264,16 @@ def test_table_sorts_and_shows_both_alignments(page, report):
     assert page.locator("#scores .more").first.is_hidden()
     page.check("#all-metrics")
     assert page.locator("#scores .more").first.is_visible()
+
+
+def test_with_and_without_alignment_stand_side_by_side(page, report):
+    found, _ = report
+    heads = [text.split("\n")[0].strip() for text in page.locator("[aria-label=Alignment] thead th").all_inner_texts()]
+    assert heads[-3:] == ["ESR as it came", "ESR latency out", "ESR gain out too"]
+    for line, row in zip(page.locator("[aria-label=Alignment] tbody tr").all(), found.good):
+        cells = line.locator("td").all_inner_texts()
+        assert cells[-3:] == [figure_text(value) for value in (row.scores_as_is["esr"], row.scores["esr"], row.alignment.esr_after)]
+        assert float(cells[0]) == pytest.approx(row.alignment.latency, abs=1e-3) and float(cells[1]) == pytest.approx(row.alignment.gain_db, abs=1e-3)
 
 
 def test_dark_and_light_have_contrast(page):

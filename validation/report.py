@@ -157,6 +157,12 @@ def _rows(comparison: Comparison, styles: dict) -> list[dict]:
     return rows
 
 
+def _with_and_without(row: Row, mode: str) -> tuple[float, float, float]:
+    """ESR as it came, with the latency taken out, and with gain, polarity and offset too; what was scored is the score itself."""
+    came, own = row.scores_as_is["esr"], row.scores["esr"]
+    return came, own if mode == "latency" else row.alignment.esr_latency, own if mode == "latency+gain" else row.alignment.esr_after
+
+
 def _alignments(comparison: Comparison) -> list[dict]:
     lines = []
     for row in comparison.good:
@@ -166,7 +172,7 @@ def _alignments(comparison: Comparison) -> list[dict]:
             drift = "–" if one_clock else f"{round(found.drift, 2) + 0.0:.2f} ± {found.drift_error:.2f}"
             lines.append({"label": _short(row.label), "latency": f"{round(found.latency, 3) + 0.0:.3f}", "gain": f"{round(found.gain_db, 3) + 0.0:+.3f}",
                           "polarity": {1: "same", -1: "inverted", 0: "undecided"}[found.polarity], "dc": figure_text(found.dc), "drift": drift,
-                          "coherence": f"{found.coherence:.4f}"})
+                          "coherence": f"{found.coherence:.4f}", "esr": [figure_text(value) for value in _with_and_without(row, comparison.mode)]})
     return lines
 
 
