@@ -99,7 +99,8 @@ class Automation:
         if not self._lanes:
             return [0, n_samples]
         first, last = min(lane.samples[0] for lane in self._lanes), max(lane.samples[-1] for lane in self._lanes)
-        steps = range(self._shift + (first - self._shift) // self._grid * self._grid, last + self._grid, self._grid)
+        # steps lie where blocks of 64 begin, whatever the filter's delay is: a block that is cut in two costs a third more
+        steps = range(first // self._grid * self._grid, last + self._grid, self._grid)
         bends = (at for lane in self._lanes for at in lane.samples)
         landings = (at + self._jump for at in self._jumps)
         return sorted({0, n_samples, *(at for at in (*steps, *bends, *landings) if 0 < at < n_samples)})

@@ -118,8 +118,9 @@ def paced(processor: Processor, samples, seconds: float, *, block: int = 64, mov
                 sleep(wait)
             begun = clock()
             at = number * block % len(loop)
-            for start, stop in spans[number]:
-                automation.turn(start, stop)
+            for start, stop, until in spans[number]:
+                if until:
+                    automation.turn(start, until)
                 processor.process(loop[at:at + stop - start])
                 at += stop - start
             ended = clock()
@@ -157,13 +158,17 @@ def warm(processor: Processor, samples: np.ndarray, names: Iterable[str]) -> Non
     processor.reset()
 
 
-def _spans(edges: Sequence[int], block: int) -> list[list[tuple[int, int]]]:
-    """The stretches of each block between the edges of an automation."""
+def _spans(edges: Sequence[int], block: int) -> list[list[tuple[int, int, int]]]:
+    """The stretches of each block between the edges of an automation: begin, end, and at an edge the next one, else 0.
+
+    A control is turned at the edges only, for all blocks up to the next: to set out on a glide costs as much as to play a block.
+    """
     n_samples = edges[-1]
+    following = dict(zip(edges[:-1], edges[1:]))
     cuts = sorted({*edges, *range(0, n_samples, block)})
-    spans: list[list[tuple[int, int]]] = [[] for _ in range(n_samples // block)]
+    spans: list[list[tuple[int, int, int]]] = [[] for _ in range(n_samples // block)]
     for start, stop in zip(cuts[:-1], cuts[1:]):
-        spans[start // block].append((start, stop))
+        spans[start // block].append((start, stop, following.get(start, 0)))
     return spans
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Mapping, Sequence
 
-from ampwright.models import ENGINES, load
+from ampwright.models import engine_of, load
 from circuits.circuit import EXPRESSION_TYPES, Card, Circuit, Element
 from circuits.controls import Control
 from circuits.elements import (BehaviouralCurrent, BehaviouralVoltage, Capacitor, Coupling, CurrentSource, Device, Inductor, Resistor,
@@ -146,8 +146,7 @@ def inspect(model: str | Path | Circuit | Processor, *, engine: str = "nodal") -
     circuit = load(model) if isinstance(model, (str, Path)) else model
     if not isinstance(circuit, Circuit):
         return facts(circuit)
-    if engine not in ENGINES:
-        raise CircuitError(f"there is no engine {engine!r}", mend=f"Engines: {', '.join(ENGINES)}.")
+    engine_of(engine)  # refuses what is none
     processor = NodalProcessor(circuit, RATE)
     rest, plan = processor.operating_point, processor.model
     values = circuit.values()

@@ -1,7 +1,8 @@
 """What a path or a name means: the suffix tells a netlist from a capture, a block, an impulse response or a chain.
 
 `load` gives what the file holds: a `Circuit` for a netlist (it has no sample rate yet), a `Processor` for all that has one.
-`player` makes a Processor of either.
+`player` makes a Processor of either. The room of each kind is imported when the first model of that kind is opened: a netlist must not wait
+for captures, blocks and waves.
 """
 
 from __future__ import annotations
@@ -11,33 +12,22 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Mapping
 
-import validation.captures
 from circuits.circuit import Circuit
 from circuits.errors import CircuitError, ModelFileError, Place, RateError
 from circuits.nodal.processor import NodalProcessor
 from circuits.processor import Processor
 from circuits.rate import FACTORS, oversampled
 from circuits.units import parse_number
-from graybox.blocks import BlockProcessor
-from graybox.device import load_law
-from graybox.store import FORMAT as BLOCK
-from graybox.store import load as load_block
 from netlists.library import find, names
 from netlists.reader import read
-from validation.captures.chain import load_chain
-from validation.captures.documents import read_document
-from validation.captures.impulse import load_impulse
-from validation.captures.load import load_capture
-from validation.captures.resampled import Resampled
-from validation.comparison_file import FORMAT as COMPARISON
-from wdf.processor import WdfProcessor
 
 NETLISTS = (".cir", ".net", ".sp", ".spi", ".spice", ".ckt", ".asc", ".schx", ".txt")
 KINDS = {**dict.fromkeys(NETLISTS, "netlist"), ".nam": "capture", ".aidax": "capture", ".json": "capture or block",
          ".wav": "impulse response", ".flac": "impulse response", ".toml": "chain"}
 SETTINGS = {"netlist": ("input", "output", "controls", "include_paths", "strict"),
             "capture": ("dtype", "slim", "calibrate", "normalise", "linear_oldest_first"), "impulse response": ("channel",), "chain": (), "block": ("oversample", "adaa")}
-ENGINES = {"nodal": NodalProcessor, "wdf": WdfProcessor}
+ENGINES = ("nodal", "wdf")
+SHIPPED = Path(__file__).resolve().parents[1] / "validation" / "captures" / "shipped"
 PLAYING = ("engine", "oversample")  # settings of a stage of a chain that are for `player`
 
 
@@ -96,12 +86,15 @@ def locate(model: str | Path) -> Source:
 
 
 def _shipped_captures() -> dict[str, Path]:
-    folder = Path(validation.captures.__file__).parent / "shipped"
-    return {path.stem: path for path in sorted(folder.iterdir()) if path.suffix in (".nam", ".json")}
+    return {path.stem: path for path in sorted(SHIPPED.iterdir()) if path.suffix in (".nam", ".json")}
 
 
 def _json_kind(path: Path) -> str:
     """What a JSON file says that it is; captures say nothing, their reader knows them by their keys."""
+    from graybox.store import FORMAT as BLOCK
+    from validation.captures.documents import read_document
+    from validation.comparison_file import FORMAT as COMPARISON
+
     said = read_document(path).get("format")
     if said == COMPARISON:
         raise ModelFileError("this is a comparison, not a model", place=Place(str(path)), mend=f"Draw its report again with: ampwright compare {path}")
@@ -151,13 +144,22 @@ def load(model: str | Path, *, sample_rate: float | None = None, **settings) -> 
     """
     source = checked(model, settings)
     if source.kind == "netlist":
-        return read(source.path, laws=load_law, **settings)
+        return read(source.path, laws=_law, **settings)
     if source.kind == "impulse response":
+        from validation.captures.impulse import load_impulse
+
         return load_impulse(source.path, sample_rate, **settings)
     if source.kind == "chain":
+        from validation.captures.chain import load_chain
+
         return load_chain(source.path, stage, sample_rate=sample_rate)
     if source.kind == "block":
+        from graybox.blocks import BlockProcessor
+        from graybox.store import load as load_block
+
         return BlockProcessor(load_block(source.path), **settings)
+    from validation.captures.load import load_capture
+
     return load_capture(source.path, **settings)
 
 
@@ -169,6 +171,13 @@ def checked(model: str | Path, settings: Mapping[str, object]) -> Source:
             known = ", ".join(SETTINGS[source.kind]) or "none"
             raise ModelFileError(f"{name!r} is no setting of a {source.kind}", place=Place(str(model)), mend=f"Its settings: {known}.")
     return source
+
+
+def _law(path: Path):
+    """The fitted law that a netlist names."""
+    from graybox.device import load_law
+
+    return load_law(path)
 
 
 def stage(model: str | Path, *, sample_rate: float, rate_strict: bool = False, **settings) -> Processor:
@@ -225,6 +234,23 @@ def check_playing(engine: str, oversample: int) -> None:
         raise RateError(f"oversampling by {oversample} is not possible", mend=f"Use one of {', '.join(map(str, FACTORS))}.")
 
 
+def engine_of(name: str) -> type[Processor]:
+    """The Processor that solves a circuit: the nodal engine's or the wave engine's; raises CircuitError for another name.
+
+    Examples
+    --------
+    >>> engine_of("nodal").__name__
+    'NodalProcessor'
+    """
+    if name not in ENGINES:
+        raise CircuitError(f"there is no engine {name!r}", mend=f"Engines: {', '.join(ENGINES)}.")
+    if name == "nodal":
+        return NodalProcessor
+    from wdf.processor import WdfProcessor
+
+    return WdfProcessor
+
+
 def player(model: Circuit | Processor, sample_rate: float, *, engine: str = "nodal", oversample: int = 1, strict: bool = False,
            rate_strict: bool = False) -> Processor:
     """Make a model ready to play at a sample rate.
@@ -256,8 +282,11 @@ def player(model: Circuit | Processor, sample_rate: float, *, engine: str = "nod
     """
     check_playing(engine, oversample)
     if isinstance(model, Circuit):
-        make = ENGINES[engine]
+        make = engine_of(engine)
         return oversampled(lambda rate: make(model, rate, strict=strict), sample_rate, oversample)
+    from graybox.blocks import BlockProcessor
+    from validation.captures.resampled import Resampled
+
     if isinstance(model, BlockProcessor) and oversample != 1:
         model = BlockProcessor(model.block, oversample=oversample)
     elif oversample != 1:

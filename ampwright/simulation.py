@@ -18,12 +18,12 @@ import numpy as np
 
 from ampwright.automation import Automation
 from ampwright.models import adjusted, load, locate, player
-from circuits.batch import Together
 from circuits.circuit import GROUND, Circuit
 from circuits.errors import CircuitError, ConvergenceError, RateError, SignalError
 from circuits.nodal import compiled
 from circuits.nodal.processor import NodalProcessor
 from circuits.processor import Processor, Run
+from circuits.together import Together
 from validation.audio import Audio, check_recording, read_audio, resample
 from validation.signals import PHRASES, SWEEP, shipped_phrase, shipped_sweep
 
@@ -153,7 +153,7 @@ def simulate_together(model: str | Path | Circuit | Processor, samples, variants
     variants : sequence of mapping
         For each, what `simulate` takes as ``controls``.
     lanes : bool
-        Let variants share vector lanes, as `circuits.batch.Together` tells.
+        Let variants share vector lanes, as `circuits.together.Together` tells.
 
     Returns
     -------

@@ -110,8 +110,8 @@ class Circuit:
         """A new circuit with controls at other positions; raises CircuitError for unknown names or positions."""
         for name, position in positions.items():
             self.control(name).check(position)
-        controls = tuple(replace(control, position=float(positions[control.name])) if control.name in positions else control
-                         for control in self.controls)
+        controls = tuple(control if positions.get(control.name, control.position) == control.position else
+                         replace(control, position=float(positions[control.name])) for control in self.controls)
         return replace(self, controls=controls)
 
     def with_parameters(self, **values: float) -> "Circuit":

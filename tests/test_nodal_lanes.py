@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from check_processor import example_signal
 
-from circuits import batch
-from circuits.batch import Together, play_many
+from circuits import batch, together
+from circuits.batch import play_many
 from circuits.circuit import Card, Circuit
 from circuits.elements import BehaviouralCurrent, Capacitor, Device, Resistor, VoltageControlledVoltage, VoltageSource
 from circuits.errors import ConvergenceError
@@ -17,6 +17,7 @@ from circuits.kernels.lanes import host_lanes
 from circuits.nodal.lanes import lane_kernel, lane_path, process_lanes
 from circuits.nodal.processor import NodalProcessor
 from circuits.rate import oversampled
+from circuits.together import Together
 from netlists.library import find
 from netlists.reader import read
 
@@ -143,7 +144,7 @@ def test_play_many_takes_lanes_for_tolerances(monkeypatch):
     values = [{"gain": 10.0 + k, "leak": 2.52e-9 * (1.0 + 0.02 * k)} for k in range(host_lanes() + 3)]
     x = example_signal(1000)
     used = []
-    monkeypatch.setattr(batch, "process_lanes", lambda kernel, processors, signals: used.append(len(processors)) or process_lanes(kernel, processors, signals))
+    monkeypatch.setattr(together, "process_lanes", lambda kernel, processors, signals: used.append(len(processors)) or process_lanes(kernel, processors, signals))
     told = []
     found = play_many(circuit, x, RATE, values, jobs=1, progress=lambda share, text: told.append(share))
     assert used == [host_lanes(), 3] and told[-1] == 1.0 and [one.values for one in found] == values

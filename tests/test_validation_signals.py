@@ -5,9 +5,9 @@ import pytest
 
 from circuits.errors import SignalError
 from validation.audio import read_audio
+from validation.guitarist import main, make_shipped_phrase, phrase, write_phrases
 from validation.plucked import Note, pluck
-from validation.signals import (PHRASES, main, make_shipped_phrase, multisine, noise, phrase, shipped_phrase, sine, steps, sweep,
-                                sweep_rate, twin_tone, whole_periods, write_phrases)
+from validation.signals import PHRASES, multisine, noise, shipped_phrase, sine, steps, sweep, sweep_rate, twin_tone, whole_periods
 
 
 def test_whole_periods_are_whole_and_odd():

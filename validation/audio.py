@@ -12,6 +12,7 @@ A. Soras and R. Sykes, libsoxr ("VHQ": pass band to 0.91 of the Nyquist rate, st
 from __future__ import annotations
 
 import os
+import struct
 import uuid
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,7 +21,6 @@ from pathlib import Path
 import numpy as np
 import soundfile
 import soxr
-from scipy.io import wavfile
 
 from circuits.errors import AmpwrightError, Place, RateError, SignalError
 
@@ -273,7 +273,9 @@ def write_audio(path, samples, sample_rate: float, *, subtype: str | None = None
         with whole_file(path) as part:
             if subtype in ("float", "double"):  # libsndfile would stamp the time of day into float files
                 with open(part, "xb") as file:
-                    wavfile.write(file, int(sample_rate), samples.T.astype(np.float32 if subtype == "float" else np.float64))
+                    frames = np.ascontiguousarray(samples.T, dtype="<f4" if subtype == "float" else "<f8")
+                    file.write(float_wav_header(*np.atleast_2d(samples).shape, frames.itemsize, int(sample_rate)))
+                    frames.tofile(file)
             else:
                 soundfile.write(part, samples.T, int(sample_rate), subtype=SUBTYPES[subtype], format="FLAC" if flac else "WAV")
     except AmpwrightError:
@@ -282,6 +284,26 @@ def write_audio(path, samples, sample_rate: float, *, subtype: str | None = None
         raise SignalError(f"the file can't be written ({' '.join(str(error).split())})", mend="Check space and format.",
                           place=place) from error
     return path
+
+
+def float_wav_header(n_channels: int, n_samples: int, width: int, sample_rate: int) -> bytes:
+    """What stands before the samples of a WAV file of floats of ``width`` bytes; raises ValueError if the file would be too long for the format.
+
+    References
+    ----------
+    IBM, Microsoft: Multimedia Programming Interface and Data Specifications 1.0, 1991; Microsoft: New Multimedia Data Types, 1994 (fact, floats).
+
+    Examples
+    --------
+    >>> len(float_wav_header(1, 48000, 4, 48000))
+    58
+    """
+    step = n_channels * width
+    size = n_samples * step
+    if size + 50 >= 2**32:
+        raise ValueError(f"{size} bytes of samples are too many for a WAV file")
+    form = struct.pack("<4sIHHIIHHH", b"fmt ", 18, 3, n_channels, sample_rate, sample_rate * step, step, 8 * width, 0)  # 3: floats; 0: no more follows
+    return struct.pack("<4sI4s", b"RIFF", size + 50, b"WAVE") + form + struct.pack("<4sII4sI", b"fact", 4, n_samples, b"data", size)
 
 
 def resample(samples, from_rate: float, to_rate: float) -> np.ndarray:

@@ -24,10 +24,10 @@ from typing import Callable, Mapping, Sequence
 import joblib
 import numpy as np
 
-from circuits.batch import Together
 from circuits.controls import Control
 from circuits.errors import AmpwrightError, CircuitError, ConvergenceError, Place, SignalError
 from circuits.processor import Processor
+from circuits.together import Together
 from validation.audio import read_audio, whole_file, write_audio
 from validation.positions import Positions
 
@@ -249,7 +249,7 @@ def render_dataset(dataset: Dataset, make: Make, *, backend: str = "loky", n_job
     n_jobs : int
         As joblib takes it; -1 is all cores.
     size : int
-        Renderings that one worker makes at a time, side by side in vector lanes where `circuits.batch.Together` finds them ready; 1: one by one.
+        Renderings that one worker makes at a time, side by side in vector lanes where `circuits.together.Together` finds them ready; 1: one by one.
     progress : callable, optional
         ``progress(done, text)``.
 

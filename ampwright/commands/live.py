@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import os
 import sys
@@ -80,13 +81,13 @@ def sound_cards():
 
 
 def _player(model, rate: float, *, engine: str, oversample: int, kernel: str):
-    from ampwright.models import ENGINES, player
+    from ampwright.models import engine_of, player
     from circuits.circuit import Circuit
     from circuits.rate import oversampled
 
-    if kernel == "auto" or not isinstance(model, Circuit) or engine not in ENGINES:
+    if kernel == "auto" or not isinstance(model, Circuit):
         return player(model, rate, engine=engine, oversample=oversample)
-    return oversampled(lambda inner: ENGINES[engine](model, inner, kernel=kernel), rate, oversample)
+    return oversampled(lambda inner: engine_of(engine)(model, inner, kernel=kernel), rate, oversample)
 
 
 def _paced(processor, play: Path, rate: float, seconds: float, block: int, automate: Path | None, tell):
@@ -123,6 +124,8 @@ def _play(card, processor, volts: float, rate: float, block: int, device: str | 
     if not sys.stdin.isatty() and osc is None:
         raise AmpwrightError("knobs are turned by keys, and standard input is no terminal", mend="Run it in a terminal, give --osc 9000, or try --paced 10.")
     host = Host(processor, volts)
+    gc.collect()
+    gc.freeze()  # what has been made by now stays: to look through it again would take 80 ms in the middle of a block
     try:
         stream = card.Stream(samplerate=rate, blocksize=block, device=device, channels=1, dtype="float32", latency="low", callback=host.callback)
     except (card.PortAudioError, ValueError) as error:

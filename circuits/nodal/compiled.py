@@ -14,6 +14,7 @@ from circuits.circuit import Circuit
 from circuits.elements import Resistor, VoltageSource
 from circuits.kernels import store
 from circuits.nodal import emitted, transient
+from circuits.nodal.course import STILL
 from circuits.nodal.equations import assemble
 from circuits.nodal.model import DkModel, discretise
 
@@ -40,7 +41,7 @@ def compile_file(path: Path) -> None:
     """Compile an emitted file for the types that every model has, without running it, and mark it as compiled."""
     through = Circuit((VoltageSource("v", ("a", "0")), Resistor("r", ("a", "0"), 1.0)), input="v", outputs=("a",))
     model = discretise(assemble(through), 48000.0)
-    arguments = (model.arrays, transient.motion(model), np.zeros((0, 1)), np.zeros((1, 0)), 0, 0, 1.0, transient.tally())
+    arguments = (model.arrays, transient.motion(model), STILL, np.zeros((0, 1)), np.zeros((1, 0)), 0, 0, 1.0, transient.tally())
     store.loaded(path).run.compile(tuple(numba.typeof(argument) for argument in arguments))
     store.mark(path)
 
@@ -51,7 +52,7 @@ def fast_kernel(model: DkModel):
     Returns
     -------
     compiled function
-        ``run(arrays, motion, u, y, first, last, tolerance, tally)``, returning where it stopped: ``last``, or a sample whose
+        ``run(arrays, motion, course, u, y, first, last, tolerance, tally)``, returning where it stopped: ``last``, or a sample whose
         Newton did not converge and that the guarded solver has to play.
     """
     path = store.written(PREFIX, emitted.source(model))

@@ -1,6 +1,7 @@
 """Straight-line source for one circuit: only structural nonzeros, laws inlined, Newton blocks unrolled, numbers left as data.
 
-The source depends on the circuit's structure alone, so a turned control needs no compiling (`circuits.nodal.compiled` does that). It
+The source depends on the circuit's structure alone, so a turned control needs no compiling (`circuits.nodal.compiled` does that), and one that is
+being turned plays here too: the model's numbers are read anew at each row of its `Course`. It
 contains our identifiers and whole numbers, never a word of a netlist.
 
 Where its plain Newton fails it returns the index of the sample, which the guarded solver of `circuits.nodal.transient` then plays in its
@@ -19,6 +20,7 @@ from circuits.nodal.model import DkModel
 from circuits.nodal.source_text import Scalars, Text
 
 UNROLL_STATES = 8  # more states are multiplied in a loop, with all sums still in registers
+_NUMBERS = ("F_", "f0_", "KT_", "WT_")  # locals of what a course moves
 UNROLL_UPDATE = 20  # more states take the laws' outputs in loops
 
 
@@ -28,15 +30,26 @@ from circuits.kernels.jit import kernel
 {imports}
 
 
-@kernel(bare=True)
-def run(model, motion, u, y, first, last, tolerance, tally):
+@kernel(solver=True)
+def run(model, motion, course, u, y, first, last, tolerance, tally):
     F, f0, KT, WT, limits, bend = model.F, model.f0, model.KT, model.WT, model.limits, model.bend
     constants, tape_constants, a, keep = model.laws.constants, model.laws.tape_constants, model.a, model.keep
     iterations, worst, residual = 0, 0, tally.residual[0]
     failed = False
     n = first
+    begin, end = first, first
 {head}
+    while begin < last and not failed:
+        end = last
+        if course.every > 0:
+            row = (begin - first + course.phase) // course.every
+            for k in range(len(course.present)):
+                course.present[k] = course.rows[row, k]
+            end = first + (row + 1) * course.every - course.phase
+            end = end if end < last else last
+{numbers}
 {body}
+        begin = end
     tally.counts[0] += iterations
     tally.counts[1] = max(tally.counts[1], worst)
     tally.residual[0] = residual
@@ -48,8 +61,11 @@ def run(model, motion, u, y, first, last, tolerance, tally):
 def source(model: DkModel) -> str:
     """The module's text for a model; equal for all control positions of a circuit."""
     text = Text(model, Scalars())
+    text.depth += 1
     _sample(text)
-    return _MODULE.format(imports=text.import_lines(), head="\n".join(text.head), body="\n".join(text.lines), tail=write_tail(text))
+    numbers = [line for line in text.head if line.lstrip().startswith(_NUMBERS)]
+    head = [line for line in text.head if line not in numbers]
+    return _MODULE.format(imports=text.import_lines(), head="\n".join(head), numbers="\n".join(f"    {line}" for line in numbers), body="\n".join(text.lines), tail=write_tail(text))
 
 
 def same_structure(first: DkModel, second: DkModel) -> bool:
@@ -72,7 +88,7 @@ def _sample(text: Text) -> None:
     text.head += [f"    q{k} = motion.q[{k}]\n    p{k} = motion.p[{k}]" for k in range(text.n_ports)]
     text.head += [f"    w{c} = motion.w[{c}]" for c in range(len(text.arrays.KT))]
     text.head += [f"    c{c} = motion.charge[{c}]" for c in np.flatnonzero(text.arrays.charge)]
-    text.say("for n in range(first, last):")
+    text.say("for n in range(begin, end):")
     text.depth += 1
     _predict(text)
     if text.n_ports:

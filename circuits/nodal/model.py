@@ -21,8 +21,7 @@ from typing import NamedTuple
 
 import networkx as nx
 import numpy as np
-from scipy import linalg, sparse
-from scipy.sparse import csgraph
+from scipy import linalg
 
 from circuits.errors import CircuitError, RateError
 from circuits.nodal.equations import Equations, Moving, lend_conductance
@@ -192,10 +191,11 @@ def _singular(e: Equations, a: float) -> CircuitError:
 def reachable(S: np.ndarray) -> np.ndarray:
     """Structural nonzeros of the inverse of S: [i, j] is True if b_j can move x_i, whatever the numbers are."""
     n = len(S)
-    pattern = sparse.csr_matrix(S != 0.0)
-    match = csgraph.maximum_bipartite_matching(pattern, perm_type="column")  # row i is solved for column match[i]
-    if n == 0 or (match < 0).any():
+    pattern = nx.Graph([(("row", int(i)), int(j)) for i, j in np.argwhere(S != 0.0)])
+    found = nx.bipartite.maximum_matching(pattern, [node for node in pattern if isinstance(node, tuple)])
+    if n == 0 or len(found) < 2 * n:
         return np.ones((n, n), dtype=bool)
+    match = np.array([found["row", i] for i in range(n)])  # row i is solved for column match[i]
     depends = np.zeros((n, n), dtype=np.float32)  # unknown match[i] depends on the unknowns in row i
     depends[match] = (S != 0.0)
     np.fill_diagonal(depends, 1.0)

@@ -15,7 +15,7 @@ import numpy as np
 from scipy import linalg
 
 from circuits.errors import ConvergenceError
-from circuits.kernels.jit import kernel
+from circuits.kernels.compiling import interpreted
 from circuits.kernels.limits import limited
 from circuits.nodal.equations import Equations
 from circuits.nodal.evaluation import Evaluation
@@ -68,10 +68,7 @@ class OperatingPoint:
         return {name[2:-1]: float(value) for name, value in zip(self.equations.unknowns[start:], self.x[start:])}
 
 
-@kernel
-def _limit_all(q, dq, limits, new):
-    for k in range(len(q)):
-        new[k] = limited(q[k], dq[k], limits[0, k], limits[1, k], limits[2, k], limits[3, k], limits[4, k])
+_limited = interpreted(limited)
 
 
 class _Search:
@@ -89,8 +86,6 @@ class _Search:
 
     def newton(self, A: np.ndarray, rhs: np.ndarray, q: np.ndarray, most: int = 150):
         """(x, q) or None."""
-        q = q.copy()
-        new = np.empty_like(q)
         least, stuck = np.inf, 0
         for _ in range(most):
             self.iterations += 1
@@ -111,8 +106,7 @@ class _Search:
             least, stuck = (size, 0) if size < 0.5 * least else (least, stuck + 1)
             if stuck > 8 and size < _ROUNDING:
                 return x, target
-            _limit_all(q, target - q, self.limits, new)
-            q, new = new, q
+            q = np.array([_limited(*port) for port in zip(q.tolist(), (target - q).tolist(), *self.limits.tolist())])
         return None
 
 

@@ -18,7 +18,7 @@ from circuits.errors import CircuitError
 from circuits.graph import check, check_ends
 from circuits.nodal import compiled, emitted, transient
 from circuits.nodal.account import counted, demand
-from circuits.nodal.course import STILL
+from circuits.nodal.course import STILL, Course
 from circuits.nodal.equations import Equations, assemble
 from circuits.nodal.glide import Glide
 from circuits.nodal.model import DkModel, ModelArrays, discretise
@@ -87,6 +87,7 @@ class NodalProcessor:
         self._model = discretise(equations, self._rate, rule)
         self._turning: Turning | None = None
         self._glide: Glide | None = None
+        self._last: Glide | None = None  # the last glide, which the next one may go on from
         self.glide = float(glide)
         self._kernel = kernel
         self._fast = None
@@ -143,7 +144,7 @@ class NodalProcessor:
         """Back to the operating point of the present control positions, and to ``lead`` samples before time zero."""
         rest = self.operating_point
         self._arrive()
-        self._glide = None
+        self._glide = self._last = None
         self._motion = transient.motion(self._model)
         self._scratch = transient.scratch(self._model)
         self._settle(rest)
@@ -203,7 +204,7 @@ class NodalProcessor:
         if self.glide > 0.0 and self._before is not self.circuit and self._turning.reach(self._before) and self._turning.reach(self.circuit):
             if self._model.ports is not self._turning.base.ports:
                 self._take(self._turning.base)
-            self._glide = Glide(self._turning, self._before, self.circuit, self._rate, self.glide)
+            self._glide = self._last = Glide(self._turning, self._before, self.circuit, self._rate, self.glide, self._last)
         else:
             self._arrive()
 
@@ -270,7 +271,7 @@ class NodalProcessor:
         at = 0
         while self._glide is not None and at < len(u):
             count, course = self._glide.take(len(u) - at)
-            stopped = self._table(self._glide.arrays, self._motion, self._scratch, course, u, y, at, at + count, self.tolerance, tally)
+            stopped = self._play(self._glide.arrays, course, u, y, at, at + count, tally)
             if stopped < at + count:
                 return stopped
             at += count
@@ -279,16 +280,18 @@ class NodalProcessor:
         if 0 < at == len(u):
             return at
         self._arrive()
-        return self._play(self._model.arrays, u, y, at, len(u), tally)
+        return self._play(self._model.arrays, STILL, u, y, at, len(u), tally)
 
-    def _play(self, arrays: ModelArrays, u: np.ndarray, y: np.ndarray, at: int, n: int, tally: transient.Tally) -> int:
+    def _play(self, arrays: ModelArrays, course: Course, u: np.ndarray, y: np.ndarray, at: int, n: int, tally: transient.Tally) -> int:
+        """Play from sample ``at`` to before ``n``; returns where it stopped."""
         motion = self._motion
         if self._fast is None:
-            return self._table(arrays, motion, self._scratch, STILL, u, y, at, n, self.tolerance, tally)
+            return self._table(arrays, motion, self._scratch, course, u, y, at, n, self.tolerance, tally)
         start = at
         while at < n:
-            at = self._fast(arrays, motion, u, y, at, n, self.tolerance, tally)
-            if at < n:
+            here = course._replace(phase=course.phase + at - start) if at > start else course
+            at = self._fast(arrays, motion, here, u, y, at, n, self.tolerance, tally)
+            if at < n:  # a sample for the guarded solver; the model stands where the course has brought it
                 if self._table(arrays, motion, self._scratch, STILL, u, y, at, at + 1, self.tolerance, tally) == at:
                     return at
                 at += 1

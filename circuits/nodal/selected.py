@@ -20,7 +20,7 @@ from circuits.devices import table
 from circuits.kernels import operations, store
 from circuits.nodal import laws, transient
 from circuits.nodal.course import STILL
-from circuits.nodal.laws import LawTable
+from circuits.nodal.laws import LINEAR, LawTable
 from circuits.nodal.model import ModelArrays
 
 PREFIX = "table"
@@ -44,12 +44,15 @@ def table_kernel(laws: LawTable):
 def source(laws: LawTable) -> str:
     """The module's text for a table of laws."""
     codes = {int(code) for code in laws.codes}
+    codes |= {LINEAR} if codes else set()  # the operating point has no lent conductances, and is to share the kernel
     tape = {int(code) for code in laws.tape_codes} | {0, 1}
     trees, names = {}, set()
     for dispatcher, kept in (*((one, tape) for one in _OPERATIONS), *((one, codes) for one in _LAWS), *((one, None) for one in _SOLVER)):
         function = dispatcher.py_func
         tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
         tree.body[0].body = tree.body[0].body[1:] if ast.get_docstring(tree.body[0]) else tree.body[0].body
+        if function is transient.solve_block.py_func and not codes:
+            tree.body[0].body = ast.parse("return 0, True, 0.0").body  # a linear circuit has no blocks to solve
         trees[function.__name__] = (ast.fix_missing_locations(_Chosen(kept).visit(tree)) if kept is not None else tree, function)
     wanted = _called("run", trees)
     imports = set()

@@ -253,7 +253,7 @@ def solve_block(model, b, motion, scratch, tolerance):
             if points > POINTS or step < 1e-9:
                 stage = STAND
             else:
-                share = min(1.0, done + step)
+                share = done + step if done + step < 1.0 else 1.0
                 for r in range(lo, hi):
                     target[r] = origin[r] + share * (goal[r] - origin[r])
     for r in range(lo, hi):
@@ -262,7 +262,7 @@ def solve_block(model, b, motion, scratch, tolerance):
     return used, good, size
 
 
-@kernel
+@kernel(solver=True)
 def run(model, motion, scratch, course, u, y, first, last, tolerance, tally):
     """Process u (n_samples, n_moving) into y (n_outputs, n_samples) from sample ``first`` to before ``last``.
 

@@ -39,7 +39,7 @@ from circuits.nodal.processor import NodalProcessor  # noqa: E402
 from circuits.rate import oversampled  # noqa: E402
 from netlists.library import find, names  # noqa: E402
 from netlists.reader import read  # noqa: E402
-from validation.signals import phrase  # noqa: E402
+from validation.guitarist import phrase  # noqa: E402
 
 RATE = 48000.0
 BLOCK = 64
