@@ -12,7 +12,7 @@ import numpy as np
 
 from circuits.circuit import Circuit
 from circuits.expressions import Value
-from circuits.nodal.knots import Way
+from circuits.nodal.knots import AUDIO_RATE, Way, knot_of
 from circuits.nodal.transient import Motion, Scratch, Tally
 from wdf import sweeps
 from wdf.program import Program, compile_rows
@@ -40,7 +40,7 @@ class Glide:
     start, goal : Circuit
         Where it begins and ends.
     seconds : float
-        Duration, rounded to whole knots.
+        Duration, rounded to whole audio samples, or to knots where none fit.
 
     Raises
     ------
@@ -50,7 +50,8 @@ class Glide:
 
     def __init__(self, tree: Tree, program: Program, root: Root, moved: Mapping[str, Value], start: Circuit, goal: Circuit, seconds: float):
         self._tree, self._program, self._root, self._moved = tree, program, root, moved
-        self._way = Way(start, goal, self._numbers, tree.sample_rate, seconds, KNOT)
+        samples = max(1, round(seconds * tree.sample_rate / max(1, round(tree.sample_rate / AUDIO_RATE))))
+        self._way = Way(start, goal, self._numbers, tree.sample_rate, seconds, knot_of(samples, -(-samples // KNOT)))
         self._sums = program.arrays._replace(factors=program.arrays.factors.copy())
         self._laws = root.arrays._replace(KT=root.arrays.KT.copy())
         self._ended = False

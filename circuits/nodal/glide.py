@@ -11,7 +11,7 @@ import numpy as np
 
 from circuits.circuit import Circuit
 from circuits.nodal.course import ROWS, Course, follow, views
-from circuits.nodal.knots import AUDIO_RATE, KNOT, Way, weights
+from circuits.nodal.knots import AUDIO_RATE, KNOT, Way, knot_of, weights
 from circuits.nodal.model import ModelArrays
 from circuits.nodal.turning import Turning
 
@@ -87,5 +87,4 @@ def _knot(start: Circuit, goal: Circuit, sample_rate: float, seconds: float) -> 
     """Audio samples between knots, such that they fit the duration: a slow turn needs few of them."""
     samples = max(1, round(seconds * sample_rate / max(1, round(sample_rate / AUDIO_RATE))))
     travel = max(abs(to.position - at.position) / (to.maximum - to.minimum) for at, to in zip(start.controls, goal.controls))
-    least = max(1, int(np.ceil(min(samples / KNOT, TRAVEL * travel))))
-    return next((samples // knots for knots in range(least, 4 * least + 1) if samples % knots == 0), KNOT)
+    return knot_of(samples, max(1, int(np.ceil(min(samples / KNOT, TRAVEL * travel)))))

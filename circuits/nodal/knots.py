@@ -22,6 +22,17 @@ def weights(share):
     return (1.0 - share) * (1.0 - 2.0 * share), 4.0 * share * (1.0 - share), share * (2.0 * share - 1.0)
 
 
+def knot_of(samples: int, least: int) -> int:
+    """Audio samples between knots, such that ``least`` of them or a few more fit the duration to the sample; `KNOT` if none do.
+
+    Examples
+    --------
+    >>> knot_of(232, 8), knot_of(256, 8), knot_of(239, 8)
+    (29, 32, 32)
+    """
+    return next((samples // knots for knots in range(least, 4 * least + 1) if samples % knots == 0), KNOT)
+
+
 class Way:
     """From one circuit to another that differs in positions only.
 

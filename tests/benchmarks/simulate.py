@@ -5,7 +5,8 @@ shared bench decks, where they lie beside the tree, if none is named). Figures a
 ``--seconds`` sets the audio played (default 2); ``--no-ngspice`` leaves ngspice out; ``--table`` plays the generic kernel only, so that nothing is
 compiled; ``--start-up`` also measures two starts of ``ampwright simulate`` with 1 s of audio, in a process and with a cache of its own: the first
 with nothing compiled, the second with what the first has left (a minute a circuit); ``--lanes`` compares eight variants side by side
-with one at a time; ``--paced`` shows two preamplifiers oversampled in blocks that come when audio does.
+with one at a time; ``--paced`` shows an amplifier, a preamplifier and a pedal oversampled in blocks that come when audio does, with every control
+at rest, with every control always moving, and the latter in CPU time, which other programs on the machine don't disturb.
 
 Columns: nonlinear ports and states; ns a sample of the table and of the emitted kernel at oversampling 1; real-time factor of the emitted one
 (of the table with ``--table``); Newton iterations mean and worst; steps not converged; median, p99.9 and maximum of blocks of 64 samples as a share of
@@ -33,6 +34,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests"), str(ROOT / "tests" / "golden")]
 
 import compare  # noqa: E402  (of tests/golden)
 import make  # noqa: E402
+from ampwright.hosting import paced  # noqa: E402
 from circuits.kernels.lanes import host_lanes  # noqa: E402
 from circuits.nodal.lanes import can_play, lane_kernel, process_lanes  # noqa: E402
 from circuits.nodal.processor import NodalProcessor  # noqa: E402
@@ -197,22 +199,28 @@ def lanes_row(deck: Path, seconds: float) -> str:
     return f"| {deck.stem} | {count} | {single * per:.1f} | {best * per:.1f} | {single / best:.2f}x | {difference:.1e} |"
 
 
-def paced_row(name: str, factor: int, seconds: float) -> str:
+def sweeps(circuit, seconds: float) -> list[tuple[float, str, float]]:
+    """Every control always on its way, each at its own pace; a switch at its next position every third of a second."""
+    moves = []
+    for number, control in enumerate(circuit.controls):
+        if control.switch:
+            positions = np.arange(control.minimum, control.maximum + 1.0)
+            moves += [(float(at), control.name, float(positions[k % len(positions)])) for k, at in enumerate(np.arange(0.1, seconds, 0.33))]
+        else:
+            span = control.maximum - control.minimum
+            moves += [(float(at), control.name, control.minimum + span * (0.9 if k % 2 else 0.1)) for k, at in enumerate(np.arange(0.0, seconds + 1.0, 0.3 + 0.11 * number))]
+    return moves
+
+
+def paced_row(name: str, factor: int, seconds: float, how: str) -> str:
     """Blocks of 64 that come when audio does: how long they took, and how many were late."""
     circuit = read(find(name))
     player = oversampled(lambda rate: NodalProcessor(circuit, rate, kernel="emitted"), RATE, factor)
     samples = circuit.level * phrase("chords", RATE, np.random.default_rng(1))[:int(seconds * RATE)]
-    player.process(samples[:BLOCK])
-    player.reset()
-    took, begin = [], time.perf_counter()
-    for number, at in enumerate(range(0, len(samples) - BLOCK, BLOCK)):
-        while time.perf_counter() < begin + number * DEADLINE:
-            pass
-        player.process(samples[at:at + BLOCK])
-        took.append(time.perf_counter() - begin - number * DEADLINE)
-    late = np.array(took)
-    return (f"| {name} | {factor} | {len(late)} | {shares(late)} | {int(np.sum(late > DEADLINE))} | {player.run.mean_iterations:.2f} "
-            f"| {player.run.worst_iterations} | {player.run.bad_samples} |")
+    clock = {"sleep": lambda duration: None, "clock": time.process_time} if how == "CPU" else {}
+    pace = paced(player, samples, seconds, moves=sweeps(circuit, seconds) if how != "still" else (), **clock)
+    return (f"| {name} | {factor} | {how} | {pace.blocks} | " + " | ".join(f"{100 * value / DEADLINE:.1f} %" for value in (pace.p50, pace.p999, pace.worst)) +
+            f" | {pace.misses} | {pace.dropouts} | {player.run.mean_iterations:.2f} | {player.run.worst_iterations} | {player.run.bad_samples} |")
 
 
 def heading(*columns: str) -> str:
@@ -235,9 +243,11 @@ def main() -> int:
             print(lanes_row(deck, options.seconds), flush=True)
         return 0
     if options.paced:
-        print(heading("circuit", "oversampling", "blocks", "block p50", "block p99.9", "block max", "late", "iterations", "worst", "not converged"))
-        for name, factor in (("preamp_2203", 8), ("deluxe_5e3", 4)):
-            print(paced_row(name, factor, options.seconds), flush=True)
+        print(heading("circuit", "oversampling", "controls", "blocks", "block p50", "block p99.9", "block max", "late", "dropouts", "iterations", "worst",
+                      "not converged"))
+        for name, factor in (("preamp_2203", 8), ("deluxe_5e3", 4), ("big_muff", 4)):
+            for how in ("still", "moving", "CPU"):
+                print(paced_row(name, factor, options.seconds, how), flush=True)
         return 0
     with_ngspice = not options.no_ngspice and shutil.which("ngspice") is not None
     if not options.no_ngspice and not with_ngspice:
