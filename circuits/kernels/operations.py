@@ -199,7 +199,7 @@ def apply(code, a, b, c):
     if code == 51:
         return 1.0 if (a > 0.5) != (b > 0.5) else 0.0
     if code == 52:
-        return a - b * math.floor(a / b)
+        return a - b * math.floor(a / b) if b != 0.0 else a  # x mod 0 is x: Knuth, The Art of Computer Programming, 1.2.4
     return math.nan
 
 
@@ -302,5 +302,5 @@ def slopes(code, a, b, c, v):
         e = math.exp((a - b - c) / c)
         return e, 1.0 - e, e * (1.0 - (a - b) / c)
     if code == 52:
-        return 1.0, -math.floor(a / b), 0.0
+        return 1.0, (-math.floor(a / b) if b != 0.0 else 0.0), 0.0
     return 0.0, 0.0, 0.0

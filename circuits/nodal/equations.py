@@ -5,8 +5,7 @@
 x holds node voltages, then branch currents; z charges (of a spanning forest of the capacitors) and fluxes of inductors;
 u the sources that move: the audio input first; w the outputs of the nonlinear laws and q what controls them.
 
-Capacitors that close a loop of capacitors (the three of a triode) bring no state of their own: their charge is expressed by the
-forest's voltages, so that no mode exists that the rest of the circuit can't damp.
+What stores charge and flux, and why three capacitors of a triode are two states, is told in `circuits.nodal.storage`.
 
 References
 ----------
@@ -17,9 +16,8 @@ Holters, Zölzer: A generalized method for the derivation of nonlinear state-spa
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-import networkx as nx
 import numpy as np
 
 from circuits.circuit import GROUND, Circuit, Element
@@ -27,9 +25,9 @@ from circuits.devices import families
 from circuits.elements import (BehaviouralCurrent, BehaviouralVoltage, Capacitor, Coupling, CurrentControlledCurrent,
                                CurrentControlledVoltage, CurrentSource, Device, IdealTransformer, Inductor, Nullor, Resistor,
                                VoltageControlledCurrent, VoltageControlledVoltage, VoltageSource)
-from circuits.errors import CircuitError
 from circuits.expressions import Current, Voltage, evaluate, leaves, tape
 from circuits.nodal.laws import MAX_INPUTS, Entry
+from circuits.nodal.storage import refused, storage
 from circuits.waveforms import Waveform
 
 Row = dict[int, float]
@@ -181,12 +179,9 @@ class _Assembly:
             self.stamps += [(node, k, sign), (k, node, sign)]
         return k
 
-    def refuse(self, element: Element, what: str, mend: str = "") -> CircuitError:
-        return CircuitError(f"{element.name}: {what}", mend=mend, place=element.place, element=element.name)
-
     def sensor(self, element: Element, name: str) -> int:
         if name not in self.branches:
-            raise self.refuse(element, f"{name} has no current that can be sensed", "Name a voltage source or an inductor.")
+            raise refused(element, f"{name} has no current that can be sensed", "Name a voltage source or an inductor.")
         return self.branches[name]
 
     # --- nonlinear ports --------------------------------------------------------------------------------------------
@@ -223,7 +218,6 @@ class _Assembly:
 
     # --- elements ---------------------------------------------------------------------------------------------------
     def equations(self) -> Equations:
-        storage = [element for element in self.elements if isinstance(element, (Capacitor, Inductor))]
         later = (BehaviouralCurrent, BehaviouralVoltage, CurrentControlledCurrent, CurrentControlledVoltage, Coupling)
         for element in self.elements:
             if isinstance(element, BehaviouralVoltage):
@@ -235,8 +229,16 @@ class _Assembly:
                 self.controlled(element)
         for law in self.laws:
             self.place_law(law)
-        T, M, R, states = self.storage(storage)
-        return self.arrays(T, M, R, states)
+        charges, M = storage(self.elements)
+        T, R = np.zeros((len(self.unknowns), len(charges))), np.zeros((len(charges), len(self.unknowns)))
+        for k, element in enumerate(charges):
+            if isinstance(element, Capacitor):
+                for node, sign in self.difference(*element.nodes).items():
+                    T[node, k] = R[k, node] = sign
+            else:
+                branch = self.branches[element.name]
+                T[branch, k], R[k, branch] = -1.0, 1.0
+        return self.arrays(T, M, R, tuple(element.name for element in charges))
 
     def linear(self, element: Element) -> None:
         if isinstance(element, Resistor):
@@ -244,7 +246,7 @@ class _Assembly:
                 self.voltage_branch(element)
                 return
             if not abs(element.value) > 1e-15:
-                raise self.refuse(element, f"a resistance of {element.value:g} ohm", "Give a resistance that is not zero, or exactly 0 for a short.")
+                raise refused(element, f"a resistance of {element.value:g} ohm", "Give a resistance that is not zero, or exactly 0 for a short.")
             self.conductance(self.difference(*element.nodes), 1.0 / element.value)
         elif isinstance(element, Inductor):
             self.voltage_branch(element)
@@ -273,7 +275,7 @@ class _Assembly:
                 for node, sign in self.difference(*nodes).items():
                     self.stamps += [(node, k, sign * factor), (k, node, sign * factor)]
         elif not isinstance(element, Capacitor):
-            raise self.refuse(element, f"{type(element).__name__} is not known to the nodal equations")
+            raise refused(element, f"{type(element).__name__} is not known to the nodal equations")
 
     def conductance(self, row: Row, g: float) -> None:
         for i, s in row.items():
@@ -308,7 +310,7 @@ class _Assembly:
         inputs = []
         order = leaves(element.expression)
         if len(order) > MAX_INPUTS:
-            raise self.refuse(element, f"its expression reads {len(order)} voltages and currents", f"At most {MAX_INPUTS} are possible.")
+            raise refused(element, f"its expression reads {len(order)} voltages and currents", f"At most {MAX_INPUTS} are possible.")
         if not order:
             value = evaluate(element.expression, {})
             if isinstance(element, BehaviouralVoltage):
@@ -320,7 +322,7 @@ class _Assembly:
             if isinstance(leaf, Voltage):
                 for node in (leaf.plus, leaf.minus):
                     if node != GROUND and node not in self.index:
-                        raise self.refuse(element, f"V({node}) names a node that does not exist")
+                        raise refused(element, f"V({node}) names a node that does not exist")
                 inputs.append(self.port(self.difference(leaf.plus, leaf.minus), {}))
             elif isinstance(leaf, Current):
                 inputs.append(self.port(self.current_row(element, leaf.element), {}))
@@ -339,7 +341,7 @@ class _Assembly:
         for other in self.elements:
             if other.name == name and isinstance(other, Resistor):
                 return {k: s / other.value for k, s in self.difference(*other.nodes).items()}
-        raise self.refuse(element, f"I({name}) can't be sensed", "Name a voltage source, an inductor or a resistor.")
+        raise refused(element, f"I({name}) can't be sensed", "Name a voltage source, an inductor or a resistor.")
 
     def time_input(self) -> int:
         for k, moving in enumerate(self.moving):
@@ -359,58 +361,6 @@ class _Assembly:
         for charge, pairs in enumerate((law.currents, law.charges)):
             outputs += [(*self.column(self.difference(*pair), ports, charge), charge) for pair in pairs]
         self.entries.append(Entry(law.name, law.law.code, tuple(float(value) for value in law.constants), tuple(inputs), tuple(outputs), None))
-
-    # --- storage ----------------------------------------------------------------------------------------------------
-    def storage(self, elements: list[Element]):
-        """Charges of a spanning forest of capacitors, then fluxes of inductors: columns T, matrix M, rows R, names."""
-        capacitors = [element for element in elements if isinstance(element, Capacitor) and element.value != 0.0
-                      and element.nodes[0] != element.nodes[1]]
-        joined = nx.utils.UnionFind([GROUND, *self.index])
-        forest, tree = [], nx.Graph()
-        # large ones first: picofarads that had to stand for the charge of microfarads in the same loop would carry it with opposite signs
-        # (half a million volts in a preamp's prediction, which cancel but for their rounding); by decades, so that a control rarely moves it
-        for element in sorted(capacitors, key=lambda element: -round(np.log10(abs(element.value)))):
-            a, b = element.nodes
-            if joined[a] != joined[b]:
-                joined.union(a, b)
-                tree.add_edge(a, b, index=len(forest), plus=a)
-                forest.append(element)
-        C = np.zeros((len(forest), len(forest)), dtype=np.longdouble)
-        for element in capacitors:
-            a, b = element.nodes
-            path = nx.shortest_path(tree, a, b)
-            row = np.zeros(len(forest))
-            for u, v in zip(path, path[1:]):
-                edge = tree.edges[u, v]
-                row[edge["index"]] = 1.0 if edge["plus"] == u else -1.0
-            C += element.value * np.outer(row, row)
-        inductors = [element for element in elements if isinstance(element, Inductor)]
-        place = {element.name: k for k, element in enumerate(inductors)}
-        Lm = np.diag([float(element.value) for element in inductors]) if inductors else np.zeros((0, 0))
-        for element in self.elements:
-            if isinstance(element, Coupling):
-                self.couple(element, place, Lm)
-        n, nc, nl = len(self.unknowns), len(forest), len(inductors)
-        T, R, M = np.zeros((n, nc + nl)), np.zeros((nc + nl, n)), np.zeros((nc + nl, nc + nl), dtype=np.longdouble)
-        for k, element in enumerate(forest):
-            for node, sign in self.difference(*element.nodes).items():
-                T[node, k] = R[k, node] = sign
-        for k, element in enumerate(inductors):
-            branch = self.branches[element.name]
-            T[branch, nc + k], R[nc + k, branch] = -1.0, 1.0
-        M[:nc, :nc], M[nc:, nc:] = C, Lm
-        return T, M, R, tuple(element.name for element in (*forest, *inductors))
-
-    def couple(self, element: Coupling, place: dict[str, int], Lm: np.ndarray) -> None:
-        if not -1.0 <= element.coefficient <= 1.0:
-            raise self.refuse(element, f"a coupling of {element.coefficient:g}", "Give a coefficient from -1 to 1.")
-        for i, first in enumerate(element.inductors):
-            for second in element.inductors[i + 1:]:
-                if first not in place or second not in place:
-                    missing = first if first not in place else second
-                    raise self.refuse(element, f"there is no inductor {missing}")
-                j, k = place[first], place[second]
-                Lm[j, k] = Lm[k, j] = element.coefficient * np.sqrt(Lm[j, j] * Lm[k, k])
 
     # --- arrays -----------------------------------------------------------------------------------------------------
     def arrays(self, T, M, R, states) -> Equations:
@@ -453,22 +403,3 @@ class _Assembly:
         parts = [f"{'+' if s > 0 else '-'}{self.unknowns[k]}" for k, s in row.items()]
         parts += [f"+{self.moving[k].name}" for k in drive]
         return "".join(parts).removeprefix("+")
-
-
-def lend_conductance(equations: Equations, siemens: float) -> Equations:
-    """Add a conductance across every nonlinear port that is a node voltage, and take it back inside the laws: exact.
-
-    Where nodes hang on nonlinear parts only, the linear network alone is singular; with this it is not.
-    """
-    G, P = equations.G.copy(), equations.P
-    entries = list(equations.entries)
-    columns = [P]
-    charge = list(equations.charge_columns)
-    for k, row in enumerate(equations.Q):
-        nodes = np.flatnonzero(row)
-        if len(nodes) == 0 or nodes.max() >= equations.n_nodes or np.any(np.abs(row[nodes]) != 1.0):
-            continue
-        G += siemens * np.outer(row, row)
-        entries.append(Entry("lent conductance", -1, (-siemens,), ((k, 1.0),), ((P.shape[1] + len(columns) - 1, 1.0, 0),), None))
-        columns.append(row[:, None])
-    return replace(equations, G=G, P=np.hstack(columns), entries=tuple(entries), charge_columns=np.array(charge, dtype=np.int64))

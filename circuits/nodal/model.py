@@ -16,7 +16,7 @@ models of nonlinear acoustic systems, IEEE Trans. SAP 8(5), 2000 (K-method).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import networkx as nx
@@ -24,7 +24,7 @@ import numpy as np
 from scipy import linalg
 
 from circuits.errors import CircuitError, RateError
-from circuits.nodal.equations import Equations, Moving, lend_conductance
+from circuits.nodal.equations import Equations, Moving
 from circuits.nodal.laws import Entry, LawTable, law_table
 
 RULES = ("trapezoidal", "backward-euler")
@@ -132,6 +132,25 @@ def discretise(equations: Equations, sample_rate: float, rule: str = "trapezoida
     if solution is None:
         raise _singular(e, a)
     return _model(e, solution, sample_rate, a, keep)
+
+
+def lend_conductance(equations: Equations, siemens: float) -> Equations:
+    """Add a conductance across every nonlinear port that is a node voltage, and take it back inside the laws: exact.
+
+    Where nodes hang on nonlinear parts only, the linear network alone is singular; with this it is not.
+    """
+    G, P = equations.G.copy(), equations.P
+    entries = list(equations.entries)
+    columns = [P]
+    charge = list(equations.charge_columns)
+    for k, row in enumerate(equations.Q):
+        nodes = np.flatnonzero(row)
+        if len(nodes) == 0 or nodes.max() >= equations.n_nodes or np.any(np.abs(row[nodes]) != 1.0):
+            continue
+        G += siemens * np.outer(row, row)
+        entries.append(Entry("lent conductance", -1, (-siemens,), ((k, 1.0),), ((P.shape[1] + len(columns) - 1, 1.0, 0),), None))
+        columns.append(row[:, None])
+    return replace(equations, G=G, P=np.hstack(columns), entries=tuple(entries), charge_columns=np.array(charge, dtype=np.int64))
 
 
 def system_matrix(e: Equations, a: float) -> np.ndarray:
