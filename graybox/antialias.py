@@ -20,8 +20,8 @@ from scipy.signal import firwin
 
 from circuits.errors import FitError
 from circuits.kernels.jit import kernel
-from graybox import laws
 from graybox.chain import Parallel, Static
+from graybox.means import mean_by_integral
 
 _M = 8  # half-band length 4 M - 1 = 31 taps
 
@@ -67,11 +67,16 @@ def halve_rate(v, past, taps):
 
 @dataclass(frozen=True, slots=True)
 class Smooth:
-    """A static stage with antialiasing: ``doublings`` of the rate around it, ``adaa`` on or off."""
+    """A static stage with antialiasing: ``doublings`` of the rate around it, ``adaa`` on or off.
+
+    A curve that was fitted as the mean between two samples has that mean's delay and factor in the filters beside it: at a higher
+    rate it is ``halved``, its output averaged with the one before, which is the same for small signals.
+    """
 
     curve: object
     doublings: int = 0
     adaa: bool = False
+    halved: bool = False
     kind: ClassVar[str] = "smooth"
 
     def __post_init__(self):
@@ -96,18 +101,26 @@ class Smooth:
             state[f"pad{level}"] = np.zeros(inner % 2)
             inner = 2 * _M - 1 + (inner + inner % 2) // 2
         if self.adaa:
-            state["last"] = np.array([0.0, float(self.curve.integral(np.zeros(1))[0])])
+            state["last"] = np.zeros(1)
+        if self.halved:
+            state["before"] = np.zeros(1)
         return state
 
     def _shape(self, x, state):
         if not self.adaa:
             return self.curve.value(x)
-        before = np.concatenate((state["last"][:1], x[:-1])) if len(x) else x
-        middle = self.curve.value(0.5 * (x + before))
-        return laws.adaa(x, self.curve.integral(x), middle, state["last"], 1e-6)
+        if not len(x):
+            return x
+        line = np.concatenate((state["last"], x))
+        state["last"][:] = x[-1]
+        return mean_by_integral(self.curve, line)
 
     def run(self, x, state):
-        return self._level(x, state, 0)
+        y = self._level(x, state, 0)
+        if self.halved and len(y):
+            before, state["before"][:] = np.concatenate((state["before"], y[:-1])), y[-1]
+            y = 0.5 * (y + before)
+        return y
 
     def _level(self, x, state, level):
         if level == self.doublings:
@@ -126,7 +139,9 @@ class Smooth:
             state[f"down{i}"][:] = out
             state[f"pad{i}"][:] = out
         if self.adaa:
-            state["last"][:] = level, float(self.curve.integral(np.array([level]))[0])
+            state["last"][:] = level
+        if self.halved:
+            state["before"][:] = out
         return out
 
 
@@ -135,7 +150,8 @@ def smoothed(stages, doublings: int, adaa: bool) -> tuple:
     out = []
     for stage in stages:
         if isinstance(stage, Static):
-            stage = Smooth(stage.curve, doublings, adaa)
+            whole = stage.adaa and not doublings  # as it was fitted
+            stage = Smooth(stage.curve, doublings, adaa or whole, halved=stage.adaa and not whole)
         elif isinstance(stage, Parallel):
             stage = Parallel(tuple(smoothed(branch, doublings, adaa) for branch in stage.branches))
         out.append(stage)

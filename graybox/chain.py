@@ -14,30 +14,48 @@ import numpy as np
 
 from circuits.errors import FitError
 from graybox import recursions
+from graybox.means import mean_jet, mean_value
 from graybox.parameters import free_mask, values
 
 
 @dataclass(frozen=True, slots=True)
 class Static:
-    """A stage without memory: a curve from `graybox.curves` or `graybox.net`."""
+    """A stage without memory: a curve from `graybox.curves` or `graybox.net`.
+
+    With ``adaa`` the output is the mean of the curve between two samples (`graybox.means`), in fits as in playing.
+    """
 
     curve: object
+    adaa: bool = False
     kind: ClassVar[str] = "static"
     PARAMETERS: ClassVar = ()
     PARTS: ClassVar = ("curve",)
 
     def rest(self, columns=None):
-        return {}
+        if not self.adaa:
+            return {}
+        return {"last": np.zeros(1)} | ({"J": np.zeros(columns)} if columns is not None else {})
 
     def run(self, x, state):
-        return self.curve.value(x)
+        if not self.adaa or not len(x):
+            return self.curve.value(x)
+        line = np.concatenate([state["last"], x])
+        state["last"][0] = x[-1]
+        return mean_value(self.curve, line)
 
     def push(self, x, J, P, state):
-        y, slope, own = self.curve.jet(x)
-        recursions.scale_columns(J, P, slope)
+        if not self.adaa:
+            y, slope, own = self.curve.jet(x)
+            recursions.scale_columns(J, P, slope)
+            return y, own
+        y, late, early, own = mean_jet(self.curve, np.concatenate([state["last"], x]))
+        state["last"][0] = x[-1]
+        recursions.blend_columns(J, P, late, early, state["J"])
         return y, own
 
     def settle(self, level, state):
+        if self.adaa:
+            state["last"][0] = level
         return float(self.curve.value(np.array([level]))[0])
 
 

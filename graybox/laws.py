@@ -273,19 +273,3 @@ def integral_diode(x, limit, volts, gain):
         v, _ = solve_diode(x[t], limit, volts)
         out[t] = gain * (x[t] * v - 0.5 * v * v - limit * volts * math.cosh(v / volts))
     return out
-
-
-@kernel
-def adaa(x, integral, middle, previous, threshold):
-    """First-order antiderivative antialiasing; ``previous`` holds (x, integral) of the last sample.
-
-    (F(x1) - F(x0)) / (x1 - x0), and f at the midpoint where the two lie too close (Parker, Zavalishin, Le Bivic,
-    DAFx 2016, eq. 10 and 11). ``middle`` is f at the midpoints.
-    """
-    y = np.empty(x.shape[0])
-    for t in range(x.shape[0]):
-        gap = x[t] - previous[0]
-        y[t] = (integral[t] - previous[1]) / gap if abs(gap) > threshold else middle[t]
-        previous[0] = x[t]
-        previous[1] = integral[t]
-    return y

@@ -342,3 +342,18 @@ def add_columns(J, P, other, share):
     for t in range(J.shape[0]):
         for p in range(P):
             J[t, p] += share * other[t, p]
+
+
+@kernel
+def blend_columns(J, P, late, early, last):
+    """Each row of the first ``P`` columns becomes late * itself + early * the row before; ``last`` (columns,) is the one before all."""
+    n = J.shape[0]
+    kept = J[n - 1, :P].copy()
+    for t in range(n - 1, 0, -1):
+        a = late[t]
+        b = early[t]
+        for p in range(P):
+            J[t, p] = a * J[t, p] + b * J[t - 1, p]
+    for p in range(P):
+        J[0, p] = late[0] * J[0, p] + early[0] * last[p]
+        last[p] = kept[p]

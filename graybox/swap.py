@@ -206,5 +206,5 @@ def swapped(block, curve, *, at: int | None = None, size: int | None = None, mon
     else:
         new = fit_curve(curve, x, y)
     error = _distance(new, x, y)
-    stages = block.stages[:at] + (Static(new),) + block.stages[at + 1:]
+    stages = block.stages[:at] + (replace(block.stages[at], curve=new),) + block.stages[at + 1:]
     return replace(block, stages=stages), error

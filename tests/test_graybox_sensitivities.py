@@ -36,6 +36,9 @@ CURVES = {
     "net": Net((1.5, -0.7), (0.1, 0.2), (0.5, -0.4, 0.3, 0.8, 0.2, -0.6), (0.1, 0.0, -0.2), (0.4, 0.5, -0.3), 0.05),
 }
 STAGES = {kind: Static(curve) for kind, curve in CURVES.items()} | {
+    "mean of a tanh-sum": Static(BEND, adaa=True),
+    "mean of a steep tanh-sum": Static(replace(BEND, gain=(30.0, -0.01)), adaa=True),
+    "mean of a spline": Static(CURVES["spline"], adaa=True),
     "gain": Gain(0.7),
     "offset": Offset(0.2),
     "cascade": FRONT,
