@@ -176,17 +176,6 @@ def with_bias(block: Block, at: int, pairs, *, seconds=(0.02, 0.5)) -> Block:
     return replace_stages(block, block.stages[:at] + (path,) + block.stages[at:])
 
 
-def _stage_as_wire(level: float, sample_rate: float, sections: int, units: int, gain: float) -> tuple:
-    """A filter and a curve that pass a signal of this standard deviation nearly unchanged: tanh bends by gain^2 / 3."""
-    bank = replace(front_bank(sample_rate, sections), direct=1.0 / level)
-    gains = gain * np.geomspace(1.0, 2.0, units)
-    weights = np.concatenate([[level / gain], np.full(units - 1, 0.01 * level)])
-    shifts = np.concatenate([[0.0], np.linspace(-0.6, 0.6, units - 1)])
-    curve = TanhSum(tuple(weights.tolist()), tuple(gains.tolist()), tuple(shifts.tolist()),
-                    fixed=("offset", "weight[0]", "gain[0]"))
-    return bank, Static(curve, adaa=True)
-
-
 def with_second_curve(block: Block, pairs, *, sections: int = 5, units: int = 4) -> Block:
     """A second filter and curve put behind the first curve, before the linear stages in the middle; plain wires at the start.
 
@@ -195,14 +184,15 @@ def with_second_curve(block: Block, pairs, *, sections: int = 5, units: int = 4)
     """
     at = block.curve_stages()[0] + 1
     block = replace_stages(block, tuple(replace(s, adaa=True) if isinstance(s, Static) else s for s in block.stages))
-    wire = _stage_as_wire(_level(block, at, pairs), block.sample_rate, sections, units, 0.4)
-    return replace_stages(block, block.stages[:at] + wire + block.stages[at:])
-
-
-def with_front_curve(block: Block, pairs, *, sections: int = 2, units: int = 2) -> Block:
-    """One more filter and curve put before all others, plain wires at the start: the first tube of a cascade."""
-    wire = _stage_as_wire(_level(block, 0, pairs), block.sample_rate, sections, units, 0.2)
-    return replace_stages(block, wire + block.stages)
+    level = _level(block, at, pairs)
+    middle = replace(front_bank(block.sample_rate, sections), direct=1.0 / level)
+    gain = 0.4  # tanh bends by 5 % at the signal's standard deviation
+    gains = gain * np.geomspace(1.0, 2.0, units)
+    weights = np.concatenate([[level / gain], np.full(units - 1, 0.01 * level)])
+    shifts = np.concatenate([[0.0], np.linspace(-0.6, 0.6, units - 1)])
+    curve = TanhSum(tuple(weights.tolist()), tuple(gains.tolist()), tuple(shifts.tolist()),
+                    fixed=("offset", "weight[0]", "gain[0]"))
+    return replace_stages(block, block.stages[:at] + (middle, Static(curve, adaa=True)) + block.stages[at:])
 
 
 def with_clean_path(block: Block, *, sections: int = 5) -> Block:

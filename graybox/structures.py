@@ -13,7 +13,7 @@ from typing import Callable
 import numpy as np
 
 from circuits.errors import FitError
-from graybox.amplifier import grid_start, replace_stages, with_bias, with_clean_path, with_free_poles, with_front_curve, with_memory, with_sag, with_second_curve
+from graybox.amplifier import grid_start, replace_stages, with_bias, with_clean_path, with_free_poles, with_memory, with_sag, with_second_curve
 from graybox.blocks import Block
 from graybox.chain import Static
 from graybox.filters import Gain
@@ -21,11 +21,10 @@ from graybox.optimise import Descent, Recording, levenberg_marquardt
 from graybox.parameters import free_mask
 from graybox.partition import fit_partitioned
 
-LADDER = ("hammerstein", "wh-poles", "wh-bank", "wiener", "wh-parallel", "wh-memory", "wh-bias", "wh-sag", "lnlnl", "lnlnl-bias", "lnlnlnl-bias")
+LADDER = ("hammerstein", "wh-poles", "wh-bank", "wiener", "wh-parallel", "wh-memory", "wh-bias", "wh-sag", "lnlnl", "lnlnl-bias")
 CHOICES = {"auto": LADDER, "wh": ("wh-poles", "wh-bank")}  # names that stand for the best of several structures
-WITH_MIDDLE = ("wh-bank", "wh-bias", "lnlnl", "lnlnl-bias", "lnlnlnl-bias")  # have a place for a linear circuit between their stages
-GROWS_FROM = {"wh-parallel": "wh-bank", "wh-memory": "wh-bank", "wh-sag": "wh-bank", "wh-bias": "wh-bank", "lnlnl": "wh-bias", "lnlnl-bias": "lnlnl", "lnlnlnl-bias": "lnlnl-bias",
-              "wiener": "wh-bank"}
+WITH_MIDDLE = ("wh-bank", "wh-bias", "lnlnl", "lnlnl-bias")  # have a place for a linear circuit between their stages
+GROWS_FROM = {"wh-parallel": "wh-bank", "wh-memory": "wh-bank", "wh-sag": "wh-bank", "wh-bias": "wh-bank", "lnlnl": "wh-bias", "lnlnl-bias": "lnlnl", "wiener": "wh-bank"}
 SHORT = 90_000  # samples of the first, short descents (all recordings together)
 LEAST = 60_000  # samples of one stretch while the structure grows, if there are enough
 GROWTH = 350_000  # samples of the descents while the structure grows
@@ -147,8 +146,6 @@ def fit_structure(name: str, fitted: dict[str, Block], material: Material, rng: 
         return descend(min(grown, key=lambda descent: descent.held_out).block, 25)
     if name == "lnlnl":
         return descend(with_free_poles(with_second_curve(block, part)), 50)
-    if name == "lnlnlnl-bias":
-        return descend(with_free_poles(with_front_curve(block, part)), 60)
     second = block.curve_stages()[-1]
     return descend(with_bias(block, second, part), 50)
 
