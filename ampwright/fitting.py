@@ -21,9 +21,11 @@ from circuits.errors import FitError, Place, SignalError
 from circuits.processor import Processor
 from graybox.baselines import unstructured
 from graybox.blocks import Block
+from graybox.doubling import doubled_recording
 from graybox.fit import FitResult
 from graybox.fit import fit as fit_block
 from graybox.kernels import KERNELS, fit_kernels, recognise
+from graybox.optimise import Recording
 from graybox.portrait import Portrait, portrait
 from graybox.session import Attempt
 from graybox.store import save
@@ -90,7 +92,7 @@ def draw(fit: Fit, path: str | Path, title: str = "") -> None:
 def fit(dry: str | Path | Audio, target: str | Path | Audio | Circuit | Processor | None, output: str | Path | None = None, *, blocks: str | Block = "wh",
         curve: str | None = None, size: int | None = None, stack: str | Path | Circuit | None = None, free: Sequence[str] = (), engine: str = "nodal",
         oversample: int = 4, controls: Mapping[str, float | str] | None = None, settings: Mapping[str, object] | None = None, channel: int | None = None, seconds: float = 180.0, hold: float = 0.15,
-        emphasis: float = 0.0, level: float = 0.0, baselines: bool = False, seed: int = 0, checkpoint: str | Path | None = None,
+        emphasis: float = 0.0, level: float = 0.0, baselines: bool = False, double: bool = False, seed: int = 0, checkpoint: str | Path | None = None,
         progress: Progress | None = None) -> Fit:
     """Fit a block to recordings or to a model.
 
@@ -125,6 +127,8 @@ def fit(dry: str | Path | Audio, target: str | Path | Audio | Circuit | Processo
         How much more quiet passages count than by their power, 0 to 1.
     baselines : bool
         Also measure a memory polynomial and a Volterra series of third order on the same division.
+    double : bool
+        End with a descent at twice the sample rate; the block stays there if that is better on what is kept out. Players resample around it.
     seed : int
         Of the draws.
     checkpoint : path, optional
@@ -160,6 +164,8 @@ def fit(dry: str | Path | Audio, target: str | Path | Audio | Circuit | Processo
         raise FitError(f"there is no curve {curve!r}", mend=f"Use one of {', '.join(CURVES)}.")
     if not (math.isfinite(seconds) and seconds > 0.0 and 0.0 <= emphasis < 1.0):
         raise FitError(f"{seconds:g} s of work and a pre-emphasis of {emphasis:g} make no sense", mend="Give seconds above 0, emphasis from 0 to below 1.")
+    if double and curve is not None:
+        raise FitError("a curve is swapped at the rate of the recordings", mend="Leave out the one or the other.")
     if output is not None:
         check_writable(output, suffixes=(".json",))
     folder = isinstance(dry, (str, Path)) and Path(dry).is_dir()
@@ -195,7 +201,7 @@ def fit(dry: str | Path | Audio, target: str | Path | Audio | Circuit | Processo
         result = fit_kernels(swept, x, y)
     else:
         result = fit_block(blocks, x, y, sample_rate=rate, rng=rng, hold=hold, emphasis=emphasis, level=level, seconds=seconds * (1.0 - share), check=recorded,
-                           **knobs, checkpoint=checkpoint, progress=lambda done, text: tell(start + (1.0 - share - start) * done, text))
+                           **knobs, double=double, checkpoint=checkpoint, progress=lambda done, text: tell(start + (1.0 - share - start) * done, text))
     if curve is not None:
         first = result
         places = first.block.curve_stages()
@@ -208,7 +214,12 @@ def fit(dry: str | Path | Audio, target: str | Path | Audio | Circuit | Processo
         save(result.block, output)
     beside = unstructured(x, y, hold) if baselines and not folder else ()
     tell(1.0, "done")
+
+    def heard(recordings):
+        return recordings if result.block.sample_rate == rate else tuple(doubled_recording(one, rate) for one in recordings)
+
+    shown, = heard((Recording(x[0] if taken else x, y[0] if taken else y),))
     if taken is not None:  # the picture shows the first recording, at its position
-        shown = portrait(result.block.turn(**taken.positions[0]), x[0], y[0])
-        return Fit(result.block, result, first, None, 0, notes, shown, beside, score(result.block, taken.tests), score(result.block, taken.unseen))
-    return Fit(result.block, result, first, joined.alignment, joined.shift, notes, portrait(result.block, x, y), beside)
+        drawn = portrait(result.block.turn(**taken.positions[0]), shown.x, shown.y)
+        return Fit(result.block, result, first, None, 0, notes, drawn, beside, score(result.block, heard(taken.tests)), score(result.block, heard(taken.unseen)))
+    return Fit(result.block, result, first, joined.alignment, joined.shift, notes, portrait(result.block, shown.x, shown.y), beside)

@@ -16,6 +16,7 @@ from circuits.errors import FitError
 from graybox.amplifier import grid_start, replace_stages, with_bias, with_clean_path, with_free_poles, with_memory, with_sag, with_second_curve
 from graybox.blocks import Block
 from graybox.chain import Static
+from graybox.doubling import doubled_recording
 from graybox.filters import Gain
 from graybox.optimise import Descent, Recording, levenberg_marquardt
 from graybox.parameters import free_mask
@@ -40,6 +41,11 @@ class Material:
     middle: tuple = ()
     controls: tuple = ()
     emphasis: float = 0.0
+
+    def doubled(self) -> "Material":
+        """The recordings at twice their rate; the stages between the curves stay with the block, which takes them along."""
+        train, hold = (tuple(doubled_recording(r, self.sample_rate) for r in some) for some in (self.train, self.hold))
+        return replace(self, train=train, hold=hold, sample_rate=2.0 * self.sample_rate)
 
 
 def free_numbers(block: Block) -> int:

@@ -88,6 +88,18 @@ def test_fit_to_a_model_with_another_curve(desk):
     assert finer.latency > 0 and finer.process(x.samples).shape == x.samples.shape
 
 
+def test_a_block_at_twice_the_rate_plays_at_the_rate_of_the_recordings(desk):
+    x = Audio(0.3 * lfilter([0.5, 0.5], [1.0], np.random.default_rng(6).standard_normal(12000)), 48000.0)
+    found = aw.fit(x, "diode_clipper", "fine.json", blocks="wh-bank", controls={"drive": 0.6}, seconds=8.0, double=True)
+    kept = {48000.0: "wh-bank", 96000.0: "wh-bank at twice the rate"}
+    assert found.result.structure == kept[found.block.sample_rate] and found.portrait.sample_rate == found.block.sample_rate
+    assert found.result.held_out == min(one.held_out for one in found.result.tried)
+    played = aw.simulate("fine.json", x.samples, 48000.0)
+    target = aw.simulate("diode_clipper", x.samples, 48000.0, controls={"drive": 0.6}, oversample=4)
+    error = np.sum((played.samples - target.samples)[1000:-1000] ** 2) / np.sum(target.samples[1000:-1000] ** 2)
+    assert error < 3.0 * found.result.held_out
+
+
 def test_refusals(desk, capsys):
     def refused(words, *arguments):
         before = sorted(Path().iterdir())
@@ -129,6 +141,10 @@ def test_refusals(desk, capsys):
 def test_python_refusals(desk):
     with pytest.raises(FitError, match="Use one of auto, wh, hammerstein"):
         aw.fit("dry.wav", "wet.wav", blocks="x")
+    with pytest.raises(FitError, match="taken to twice the rate"):
+        aw.fit("dry.wav", "wet.wav", double=True)
+    with pytest.raises(FitError, match="swapped at the rate of the recordings"):
+        aw.fit("dry.wav", "wet.wav", blocks="wh-bank", curve="net", double=True)
     with pytest.raises(SignalError, match="no channel 3"):
         aw.fit("dry.wav", "wet.wav", channel=3)
     with pytest.raises(ModelFileError, match="Did you mean diode_clipper"):

@@ -6,14 +6,16 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from scipy.signal import lfilter
+from scipy.signal import lfilter, resample_poly
 
+from ampwright.simulation import simulate
 from circuits.controls import Control
 from circuits.errors import FitError, SignalError
 from graybox.blocks import Block, BlockProcessor
 from graybox.chain import Static
 from graybox.checks import check_order
 from graybox.curves import DiodePair, Tanh, TanhSum
+from graybox.doubling import doubled
 from graybox.filters import Cascade, Delay
 from graybox.fit import fit
 from graybox.linear import LinearCircuit, ToneStack
@@ -248,3 +250,28 @@ def test_richer_structures_pay_on_devices_of_their_kind(structure, device):
     assert esr(rich.block, test) < 0.35 * esr(fitted["wh-bank"], test)
     assert BlockProcessor(rich.block, oversample=2).process(fresh).shape == fresh.shape
     assert block_from_json(block_to_json(rich.block)) == rich.block
+
+
+def test_a_block_at_twice_its_rate_sounds_the_same_and_descends_there():
+    """A hard curve between two filters at eight times the rate: nothing is mirrored, and treble bends between two samples."""
+    def device(x):
+        fine = resample_poly(x, 8, 1)
+        return resample_poly(lfilter([0.05], [1.0, -0.95], np.tanh(12.0 * (fine - lfilter([0.01], [1.0, -0.99], fine)))), 1, 8)
+
+    rng = np.random.default_rng(3)
+    x = resample_poly(noise(31, 20_000, 0.3), 2, 1)  # bright, up to half of Nyquist
+    result = fit("wh-bank", x, device(x), sample_rate=RATE, rng=rng, seconds=20.0, check=False, double=True)
+    assert result.structure == "wh-bank at twice the rate" and result.block.sample_rate == 2.0 * RATE
+    single = next(t for t in result.tried if t.structure == "wh-bank")
+    assert result.held_out < single.held_out
+    fresh = resample_poly(noise(32, 10_000, 0.3), 2, 1)
+    target, played = device(fresh), simulate(BlockProcessor(result.block), fresh, RATE).samples
+    assert np.sum((played - target)[2000:-2000] ** 2) < 1.5 * result.held_out * np.sum(target[2000:-2000] ** 2)
+
+
+def test_what_can_not_be_taken_to_twice_the_rate_is_refused():
+    x = plucked(9, 0.5)
+    with pytest.raises(FitError, match="can be taken to twice the rate"):
+        fit("wh-poles", x, amplifier(x), sample_rate=RATE, rng=np.random.default_rng(0), double=True)
+    with pytest.raises(FitError, match="cascade can't be taken"):
+        doubled(Block((Cascade((0.5,), (0.2,), (-0.7,), (0.4,)),), RATE))

@@ -16,6 +16,7 @@ from graybox.chain import Static
 from graybox.curves import Polynomial, Rational, Tanh, TanhSum
 from graybox.filters import Cascade, Gain, Offset
 from graybox.linear import LinearCircuit, ToneStack
+from graybox.means import mean_by_integral, mean_value
 from graybox.store import KINDS, load, save
 from graybox.swap import KINDS as SWAPS
 from graybox.swap import inputs_seen
@@ -60,6 +61,28 @@ def test_oversampling_and_adaa_lower_the_mirror_frequencies():
     assert mirrors(BlockProcessor(block, adaa=True)) < 0.5 * plain
     assert mirrors(BlockProcessor(block, oversample=4)) < 0.05 * plain
     assert mirrors(BlockProcessor(block, oversample=4, adaa=True)) < 0.01 * plain
+
+
+@pytest.mark.parametrize("oversample", [2, 4])
+def test_a_curve_that_was_fitted_as_a_mean_keeps_its_response_at_a_higher_rate(oversample):
+    block = Block((Static(Tanh(drive=1e-4, gain=1e4), adaa=True),), RATE)  # a wire
+    t = np.arange(3000)
+    x = np.sin(0.9 * t)
+    assert np.abs(BlockProcessor(block).process(x)[1:] - 0.5 * (x[1:] + x[:-1])).max() < 1e-8
+    processor = BlockProcessor(block, oversample=oversample)
+    late = t - processor.latency
+    assert np.abs(processor.process(x) - 0.5 * (np.sin(0.9 * late) + np.sin(0.9 * (late - 1.0))))[200:].max() < 3e-4
+
+
+def test_the_mean_between_two_samples_is_the_quotient_of_the_antiderivative():
+    line = noise(12, 4000, 0.3)
+    line[100:120] = 0.25  # samples that lie on each other, and some that nearly do
+    line[200:220] = 0.25 + 1e-9 * np.arange(20)
+    steep = replace(CURVES["tanh-sum"], gain=(40.0, -0.01))
+    for curve in (CURVES["tanh-sum"], steep):
+        assert np.abs(mean_value(curve, line) - mean_by_integral(curve, line)).max() < 1e-9
+    for kind in ("tanh", "polynomial", "soft-clip", "diode-pair"):
+        assert np.abs(mean_value(CURVES[kind], line) - mean_by_integral(CURVES[kind], line)).max() < 1e-3 * np.ptp(CURVES[kind].value(line)), kind  # a kink costs 3e-4
 
 
 def test_refusals_of_the_processor():

@@ -24,6 +24,7 @@ def fit(
     emphasis: Annotated[float, typer.Option(metavar="0..1", help="Pre-emphasis of the error.")] = 0.0,
     level: Annotated[float, typer.Option(metavar="0..1", help="How much more quiet passages count than by their power.")] = 0.0,
     baselines: Annotated[bool, typer.Option("--baselines", help="Also measure a memory polynomial and a Volterra series.")] = False,
+    double: Annotated[bool, typer.Option("--double", help="End with a descent at twice the sample rate: for bright recordings through hard curves.")] = False,
     seed: Annotated[int, typer.Option(metavar="N", help="Seed of what is drawn.")] = 0,
     resume: Annotated[Optional[Path], typer.Option(metavar="FILE", help="Keep the best so far in this file, and go on from it.")] = None,
     channel: Annotated[Optional[int], typer.Option(metavar="N", help="Channel of recordings that have several, from 1.")] = None,
@@ -45,7 +46,7 @@ def fit(
     how = choices.given(input=input, output=output, control=control, include_paths=include_path)
     with terminal.progress(not json) as tell:
         found = fitting.fit(dry, target, out, blocks=blocks, curve=curve, size=size, stack=stack, free=tuple(free or ()), engine=engine, oversample=oversample, controls=choices.positions(set),
-                            settings=how, channel=channel, seconds=seconds, hold=hold, emphasis=emphasis, level=level, baselines=baselines, seed=seed, checkpoint=resume, progress=tell)
+                            settings=how, channel=channel, seconds=seconds, hold=hold, emphasis=emphasis, level=level, baselines=baselines, double=double, seed=seed, checkpoint=resume, progress=tell)
     drawn = out.with_suffix(".png") if picture else None
     if drawn is not None:
         fitting.draw(found, drawn, f"{out.name}: {found.result.structure}, ESR {found.result.held_out:.2e} on what was kept out")
