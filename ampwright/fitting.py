@@ -164,8 +164,8 @@ def fit(dry: str | Path | Audio, target: str | Path | Audio | Circuit | Processo
         raise FitError(f"there is no curve {curve!r}", mend=f"Use one of {', '.join(CURVES)}.")
     if not (math.isfinite(seconds) and seconds > 0.0 and 0.0 <= emphasis < 1.0):
         raise FitError(f"{seconds:g} s of work and a pre-emphasis of {emphasis:g} make no sense", mend="Give seconds above 0, emphasis from 0 to below 1.")
-    if double and curve is not None:
-        raise FitError("a curve is swapped at the rate of the recordings", mend="Leave out the one or the other.")
+    if double and (curve is not None or blocks == KERNELS):
+        raise FitError("kernels and swapped curves stay at the rate of the recordings", mend="Leave out the one or the other.")
     if output is not None:
         check_writable(output, suffixes=(".json",))
     folder = isinstance(dry, (str, Path)) and Path(dry).is_dir()

@@ -143,7 +143,7 @@ def test_python_refusals(desk):
         aw.fit("dry.wav", "wet.wav", blocks="x")
     with pytest.raises(FitError, match="taken to twice the rate"):
         aw.fit("dry.wav", "wet.wav", double=True)
-    with pytest.raises(FitError, match="swapped at the rate of the recordings"):
+    with pytest.raises(FitError, match="swapped curves stay at the rate"):
         aw.fit("dry.wav", "wet.wav", blocks="wh-bank", curve="net", double=True)
     with pytest.raises(SignalError, match="no channel 3"):
         aw.fit("dry.wav", "wet.wav", channel=3)
