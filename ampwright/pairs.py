@@ -16,8 +16,8 @@ from ampwright.simulation import Progress, recording, simulate
 from circuits.circuit import Circuit
 from circuits.errors import Place, SignalError
 from circuits.processor import Processor
-from graybox.checks import SHORTEST, check_order, coherent_share
-from validation.align import Alignment, advance, align
+from graybox.checks import SHORTEST, check_order, coherent_share, whitened
+from validation.align import MAX_LATENCY, Alignment, advance, align
 from validation.arrival import removable
 from validation.audio import AUDIO_SUFFIXES, Audio, resample
 
@@ -102,6 +102,9 @@ def pair(dry: str | Path | Audio, target: str | Path | Audio | Circuit | Process
     if abs(len(x) - wet.n_samples) > rate * 0.01:
         notes.append(f"the recordings last {len(x) / rate:.3f} s and {wet.duration:.3f} s; what only one of them has is left out")
     x, y = x[:length], wet.samples[:length]
+    if length < SHORTEST:
+        few = dry if heard.n_samples < wet.n_samples else target
+        raise SignalError(f"{length} samples are too few, {SHORTEST} is the least", place=None if isinstance(few, Audio) else Place(str(few)), mend="Record some seconds.")
     for one, samples in ((dry, x), (target, y)):
         if length and not np.ptp(samples) > 0.0:
             raise SignalError(f"the recording is silent: all {length} samples are {samples[0]:g}", place=None if isinstance(one, Audio) else Place(str(one)),
@@ -109,11 +112,11 @@ def pair(dry: str | Path | Audio, target: str | Path | Audio | Circuit | Process
     try:
         found = align(x, y, rate)
     except SignalError:
-        if length >= SHORTEST and coherent_share(x, y, rate) > 0.1:  # strangers reach 0.06: these are kin, but perhaps the wrong way round
+        _check_far(x, y, rate, target)
+        if coherent_share(x, y, rate) > 0.1:  # strangers reach 0.06: these are kin, but perhaps the wrong way round
             check_order(x, y, rate)
         raise
-    if length >= SHORTEST:
-        check_order(x, y, rate)
+    check_order(x, y, rate)
     if found.latency <= -1.0:
         notes.append(f"the target comes {-found.latency:.1f} samples before the input, which no device does: is something swapped or cut?")
     shift = removable(x, y, found.latency)
@@ -122,6 +125,23 @@ def pair(dry: str | Path | Audio, target: str | Path | Audio | Circuit | Process
     notes.append(f"the target is {found.latency:.2f} samples late" + (f", {shift} of them are taken out" if shift else "")
                  + (", upside down" if found.polarity < 0 else "") + f"; coherence {found.coherence:.3f}")
     return Pair(x, y, rate, found, shift, tuple(notes))
+
+
+def _check_far(x: np.ndarray, y: np.ndarray, rate: float, target) -> None:
+    """Raise SignalError with the lag if the target fits the input far away from where it lies."""
+    heights, lags = whitened(x, y)
+    lag = int(lags[np.argmax(heights)])
+    if abs(lag) <= MAX_LATENCY * rate or len(x) - abs(lag) < SHORTEST:
+        return
+    early, late = (x[:len(x) - lag], y[lag:]) if lag > 0 else (x[-lag:], y[:len(y) + lag])
+    try:
+        found = align(early, late, rate)
+    except SignalError:
+        return  # no lag helps: what was measured without one is told
+    lag += round(found.latency)
+    raise SignalError(f"the target lies {abs(lag)} samples ({abs(lag) / rate:.3f} s) {'behind' if lag > 0 else 'before'} the input "
+                      f"(coherence {found.coherence:.3f} there), and at most {MAX_LATENCY:g} s are taken for latency", place=None if isinstance(target, Audio) else Place(str(target)),
+                      mend="Cut the beginning of the one that starts too early.")
 
 
 def _mono(what: str | Path | Audio, channel: int | None) -> Audio:

@@ -118,7 +118,7 @@ def check_order(x, y, sample_rate: float, *, what: str = "recording") -> None:
         tails.append(float(np.mean(s**4) / power**2))
     if not (crest[1] > 1.2 * crest[0] and tails[1] > 1.5 * tails[0]):
         return
-    r, lags = _whitened(x, y)
+    r, lags = whitened(x, y)
     early = -int(lags[np.argmax(r)])
     if early >= 1:
         raise FitError(f"{what}: the target comes {early} samples ({1e3 * early / sample_rate:.2f} ms) before the input and is peakier "
@@ -126,8 +126,8 @@ def check_order(x, y, sample_rate: float, *, what: str = "recording") -> None:
                        f"look swapped", mend="Give the dry recording first.")
 
 
-def _whitened(x, y) -> tuple[np.ndarray, np.ndarray]:
-    """Magnitude of the whitened cross-correlation, and the lag of each of its samples."""
+def whitened(x, y) -> tuple[np.ndarray, np.ndarray]:
+    """Magnitude of the whitened cross-correlation of an input and a target, and how late the target is at each of its samples; both (n_lags,)."""
     n = 2 ** int(np.ceil(np.log2(2 * len(x))))
     cross = np.conj(np.fft.rfft(x, n)) * np.fft.rfft(y, n)
     magnitude = np.abs(cross)
@@ -138,7 +138,7 @@ def _whitened(x, y) -> tuple[np.ndarray, np.ndarray]:
 
 def _better_lag(x, y) -> tuple[float, int]:
     """How much larger the whitened cross-correlation is outside the window than inside, and at which lag."""
-    r, lags = _whitened(x, y)
+    r, lags = whitened(x, y)
     near = np.abs(lags) <= WINDOW
     at = int(np.argmax(np.where(near, 0.0, r)))
     return float(r[at] / r[near].max()), int(lags[at])

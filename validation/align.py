@@ -29,6 +29,7 @@ from validation.polarity import polarity
 from validation.waveform_metrics import check_pair, esr
 
 MODES = ("none", "latency", "latency+gain")
+MAX_LATENCY = 0.5  # seconds
 LEAST_COHERENCE = 0.2  # unrelated takes of the shipped phrases reach 0.06, a clean and a fuzzed rendering of one take over 0.5
 _HALF = 256  # taps on each side of the fractional delay: flat to 0.96 of half the rate, -140 dB beyond
 _CLEAR = 10.0  # peak of the phase transform over its root mean square; unrelated signals reach 6
@@ -275,7 +276,7 @@ def _drift(spectra: _Spectra) -> tuple[float, float]:
     return float(1e6 * slope), 1e6 * error
 
 
-def align(target, estimate, sample_rate: float, *, max_latency: float = 0.5) -> Alignment:
+def align(target, estimate, sample_rate: float, *, max_latency: float = MAX_LATENCY) -> Alignment:
     """Measure how an estimate lies against its target.
 
     Parameters
