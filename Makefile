@@ -10,13 +10,17 @@ setup: $(VENV)/ready
 $(VENV)/ready: setup.cfg pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --editable .
+	touch $@
+
+$(VENV)/testing: $(VENV)/ready
 	$(BIN)/python -m pip install --quiet --editable ".[test]"
 	touch $@
 
 demo: setup
 	$(BIN)/ampwright demo --output demo
 
-test: setup
+test: $(VENV)/testing
 	@command -v ngspice >/dev/null || echo "ngspice is not installed: the stored golden results stand in for it"
 	$(BIN)/python -m circuits.nodal.selected
 	OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadgroup

@@ -57,7 +57,7 @@ def recognise(x, sample_rate: float) -> Swept | None:
     --------
     >>> sweep = synchronised_sweep(20.0, 15000.0, 3.0, 48000.0)
     >>> found = recognise(np.concatenate([np.zeros(100), 0.3 * sweep.samples]), 48000.0)
-    >>> found.start, round(found.level, 6), abs(found.sweep.low - sweep.low) < 1e-6
+    >>> found.start, round(found.level, 6), bool(abs(found.sweep.low - sweep.low) < 1e-6)
     (100, 0.3, True)
     """
     x = np.asarray(x, dtype=np.float64)
