@@ -25,6 +25,7 @@ class Together:
 
     Examples
     --------
+    >>> from circuits.circuit import Circuit
     >>> from circuits.elements import Resistor, VoltageSource
     >>> divider = Circuit((VoltageSource("v", ("a", "0")), Resistor("r", ("a", "0"), 1e3)), input="v", outputs=("a",))
     >>> pair = Together([NodalProcessor(divider, 48000.0), NodalProcessor(divider, 48000.0)])
