@@ -10,6 +10,8 @@ from __future__ import annotations
 import ast
 import inspect
 import textwrap
+from functools import cache
+from threading import Lock
 from types import ModuleType
 
 import numba
@@ -27,6 +29,7 @@ PREFIX = "table"
 _LAWS = (table.evaluate, laws.evaluate_laws)  # these choose by a law's code,
 _OPERATIONS = (operations.apply, operations.slopes, laws.run_tape)  # these by that of an operation
 _SOLVER = (transient.solve_block, transient.run)
+_PARSING = Lock()  # Python 3.11 raises SystemError where two threads parse at the same time
 _WHOLE = '"""The table kernel with all laws."""\n\nfrom circuits.nodal.transient import run\n'
 _HEAD = '"""Selected from circuits.nodal.transient and what it calls; see circuits.nodal.selected."""\n'
 
@@ -43,9 +46,15 @@ def table_kernel(laws: LawTable):
 
 def source(laws: LawTable) -> str:
     """The module's text for a table of laws."""
-    codes = {int(code) for code in laws.codes}
+    codes = frozenset(int(code) for code in laws.codes)
     codes |= {LINEAR} if codes else set()  # the operating point has no lent conductances, and is to share the kernel
-    tape = {int(code) for code in laws.tape_codes} | {0, 1}
+    with _PARSING:
+        return _written(codes, frozenset(int(code) for code in laws.tape_codes) | {0, 1})
+
+
+@cache
+def _written(codes: frozenset[int], tape: frozenset[int]) -> str:
+    """The text for these laws and these operations."""
     trees, names = {}, set()
     for dispatcher, kept in (*((one, tape) for one in _OPERATIONS), *((one, codes) for one in _LAWS), *((one, None) for one in _SOLVER)):
         function = dispatcher.py_func
