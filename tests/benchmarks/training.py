@@ -67,8 +67,12 @@ def settings_for(net: str) -> dict:
 
 def budget(net: str, cpu: float, seed: int, way: str = "") -> dict:
     """Keywords of `train` for a run that only processor time ends."""
-    slow = {"steps": 2 * RECURRENT["steps"]} if way == "dynamic" else {}  # in one lane it plays ten times slower than the others, so it is scored half as often
-    return {"net": net, "cpu": cpu, "epochs": 10**6, "patience": 10**6, "schedule": "cosine", "seed": seed, **settings_for(net), **slow}
+    own = settings_for(net)
+    if way == "dynamic":  # in one lane it plays ten times slower than the others, so it is scored half as often
+        own["steps"] *= 2
+    if way == "hyper" and architecture(net).kind == "window":  # every weight moves with eight hidden units at once: at a large step rectifiers die
+        own["rate"] = min(own["rate"], 0.002)
+    return {"net": net, "cpu": cpu, "epochs": 10**6, "patience": 10**6, "schedule": "cosine", "seed": seed, **own}
 
 
 def material() -> Audio:
