@@ -193,7 +193,12 @@ def _settle_nodes(assembly: Assembly, nodes: set[str]) -> None:
         flat = _flat(name, nodes, deck)
         if flat not in nodes:
             close = get_close_matches(name, nodes, 1)
-            raise NetlistError(f"V({name}) names a node that nothing is connected to", place=place, mend=f"Did you mean {close[0]}?" if close else "")
+            if close:
+                raise NetlistError(f"V({name}) names a node that nothing is connected to", place=place, mend=f"Did you mean {close[0]}?")
+            assembly.notes.lose(f"V({name}) names a node that nothing is connected to; {FREE_WINDING:g} ohms to ground settle its potential", place)
+            assembly.add(Resistor(f"r#probed{len(nodes)}", (name, GROUND), FREE_WINDING))
+            nodes.add(name)
+            continue
         renamed[name] = flat
     for element in list(assembly.elements.values()):  # what only an A device looks at
         if isinstance(element, _SENSED) and isinstance(element.expression, EXPRESSION_TYPES):

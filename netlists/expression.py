@@ -49,7 +49,7 @@ _FUNCTIONS["log"] = ("ln", 1)
 _FUNCTIONS["inv"] = ("not", 1)
 _SPECIAL = ("table", "tbl", "min", "max", "buf", "ddt", "idt", "sdt", "square", "cbrt", "db", "gauss", "agauss", "flat", "aunif", "unif",
             "mc", "rand", "random", "white", "delay", "absdelay")
-_CONSTANTS = {"pi": 3.141592653589793, "e": 2.718281828459045, "boltz": 1.380649e-23, "echarge": 1.602176634e-19,
+_CONSTANTS = {"pi": 3.141592653589793, "gmin": 1e-12, "e": 2.718281828459045, "boltz": 1.380649e-23, "echarge": 1.602176634e-19,
               "k": 1.380649e-23, "q": 1.602176634e-19, "kelvin": -273.15, "true": 1.0, "false": 0.0}
 _NOMINAL = {"mc": 0, "agauss": 0, "aunif": 0, "gauss": 0, "unif": 0}
 _ZERO = ("flat", "rand", "random", "white")

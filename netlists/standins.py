@@ -58,7 +58,7 @@ _SERIES = (  # zeners whose names count volts up: the number of the first, and t
             30, 33, 36, 39, 43, 47, 51, 56, 60, 62, 68, 75, 82, 87, 91, 100)),
     (5333, (3.3, 3.6, 3.9, 4.3, 4.7, 5.1, 5.6, 6.0, 6.2, 6.8, 7.5, 8.2, 8.7, 9.1, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 22, 24)))
 _NUMBERED = re.compile(r"(?:1n|bzx1n|mmsz)(\d{3,4})[abcd]?", re.IGNORECASE)
-_ZENER = re.compile(r"(bz[xyvt]\d\d\w?-?[abcdf]?(?P<volts>\d+v?\d*)|(umz|udz|edz|zpd|zd|zf|tfz|mmsz|rd|hz|zener)_?(?P<plain>\d+([v_.]\d+)?))[a-z]?", re.IGNORECASE)
+_ZENER = re.compile(r"(bz[xyvt]\d\d\w?-?[abcdf]?(?P<volts>\d+v?\d*)|(umz|udz|edz|zpd|zd|zf|tfz|mmsz|rd|hz|zener)_?(?P<plain>\d+([v_.]\d+)?))[a-z]{0,4}", re.IGNORECASE)
 _LETTER_KINDS = {"q": ("npn", "pnp"), "d": ("d",), "j": ("njf", "pjf"), "m": ("nmos", "pmos", "vdmos")}
 _NEGATIVE = re.compile(r"2s[abj]\d|.*pnp|.*(pmos|pch|_p$)", re.IGNORECASE)
 _COMMON = {("d", ""): "1n4148", ("q", ""): "2n3904", ("q", "pnp"): "2n3906", ("j", ""): "2n5457", ("j", "pjf"): "2n5460", ("m", ""): "irf530", ("m", "pmos"): "irf9640"}
