@@ -1,7 +1,7 @@
 """The demonstration, on shipped material: a guitar through a pedal into a preamp; blocks fitted to the preamp; and each of the two circuits as both engines,
 its capture, the blocks and ngspice play it, compared with the circuit solved at eight times the rate.
 
-What is compared is a phrase that neither the fits nor the training of the captures have heard.
+What is compared is a lick that neither the fits nor the training of the captures have heard.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from circuits.errors import Place, SignalError
 from validation.audio import Audio, write_audio
 from validation.comparison import Comparison
 from validation.gallery.rig import draw
+from validation.plucked import Note, play
 from validation.signals import shipped_phrase
 from validation.spice import library
 
@@ -29,7 +30,10 @@ OVERSAMPLE = 2
 RIG = (("tube_screamer", {"drive": 0.6, "tone": 0.5, "level": 0.8}), ("preamp_2203", {"gain": 0.5, "treble": 0.6, "bass": 0.5, "middle": 0.6, "master": 0.4}))
 STUDIES = {"tube_screamer": "overdrive", "preamp_2203": "preamp"}  # circuit and the capture of it that ships, controls as both have them
 LESSON, FITTED, LEAST = "chords", 5.0, 1.5  # phrase, seconds of it that the blocks are fitted to, and at least of a short demonstration
-EXAM, COMPARED = "palm-mutes", 1.5  # phrase and seconds of it that are compared: ngspice takes a quarter of a minute for a second
+COMPARED = 1.5  # seconds that are compared: ngspice takes a quarter of a minute for one
+EXAM = tuple(Note(0.05 + 0.22 * k, 0.5, string, fret, velocity) for k, (string, fret, velocity) in
+             enumerate(((0, 5, 0.9), (1, 7, 0.6), (3, 5, 0.8), (2, 7, 0.5), (4, 8, 1.0), (0, 3, 0.7))))  # a lick of no phrase: the captures know the phrases
+EXAM_RATE = 48000.0  # Hz
 SEGMENT = 0.125  # seconds: twelve segments for the tests
 STEPS = 4  # time steps a sample, at least, of ngspice
 STRUCTURE = "wh-poles"
@@ -132,8 +136,8 @@ def _fits(folder: Path, effort: float, seconds: float, tell: Progress) -> dict[s
 
 def _study(folder: Path, name: str, capture: str, more: Mapping[str, str], seconds: float, outside: bool, tell: Progress) -> Comparison:
     """Compare what plays one circuit with the circuit itself, solved finely."""
-    exam = shipped_phrase(EXAM)
-    dry = Audio(exam.samples[:int(min(COMPARED, seconds) * exam.sample_rate)], exam.sample_rate)
+    lick = play(EXAM, COMPARED, EXAM_RATE, np.random.default_rng(7))
+    dry = Audio(lick[:int(min(COMPARED, seconds) * EXAM_RATE)], EXAM_RATE)
     candidates = {f"nodal engine, {OVERSAMPLE}x": f"{name}@oversample={OVERSAMPLE}", f"wave engine, {OVERSAMPLE}x": f"{name}@engine=wdf,oversample={OVERSAMPLE}",
                   **more, f"neural capture {capture}": capture}
     if outside:
