@@ -121,15 +121,21 @@ def ldr(device: Device, v: dict[str, float]) -> list[Element]:
     return made
 
 
+def _windings(device: Device, v: dict[str, float]) -> tuple[list[Element], tuple[str, str], float]:
+    """One winding as it is; several as transformers to one turn at a node of their own. Elements, the nodes of the winding, its turns."""
+    (pair, *others), (n, *_) = paired(device, v)
+    if not others:
+        return [], pair, n
+    turn = f"{device.name}.w"
+    made: list[Element] = [IdealTransformer(f"{device.name}.t{k}", (*ends, turn, GROUND), turns, device.place)
+                           for k, (ends, turns) in enumerate(zip(*paired(device, v)), 1)]
+    return [*made, Resistor(f"{device.name}.turn", (turn, GROUND), LEAK, device.place)], (turn, GROUND), 1.0
+
+
 def core(device: Device, v: dict[str, float]) -> list[Element]:
     """Windings, a gyrator to the magnetic side, the field strength as the voltage of a node, and the flux whose derivative is the turn's voltage."""
     name = device.name
-    (pair, *others), (n, *_) = paired(device, v)
-    made: list[Element] = []
-    if others:
-        made = [IdealTransformer(f"{name}.t{k}", (*ends, f"{name}.w", GROUND), turns, device.place) for k, (ends, turns) in enumerate(zip(*paired(device, v)), 1)]
-        made.append(Resistor(f"{name}.turn", (f"{name}.w", GROUND), LEAK, device.place))
-        pair, n = (f"{name}.w", GROUND), 1.0
+    made, pair, n = _windings(device, v)
     force, field, rate = f"{name}.f", f"{name}.h", f"{name}.dt"
     h = Voltage(field)
     if "hc" in v:
@@ -164,12 +170,7 @@ def _langevin(x: Expression) -> tuple[Expression, Expression]:
 def core_ja(device: Device, v: dict[str, float]) -> list[Element]:
     """Windings and gyrator as for a core without memory; the magnetisation j in a capacitor whose current is the law's, and the flux whose derivative is the turn's voltage."""
     name = device.name
-    (pair, *others), (n, *_) = paired(device, v)
-    made: list[Element] = []
-    if others:
-        made = [IdealTransformer(f"{name}.t{k}", (*ends, f"{name}.w", GROUND), turns, device.place) for k, (ends, turns) in enumerate(zip(*paired(device, v)), 1)]
-        made.append(Resistor(f"{name}.turn", (f"{name}.w", GROUND), LEAK, device.place))
-        pair, n = (f"{name}.w", GROUND), 1.0
+    made, pair, n = _windings(device, v)
     force, state, rate = f"{name}.f", f"{name}.j", f"{name}.dt"
     j, w = Voltage(state), _f("div", _across(*pair), n)
     h = _f("div", _f("sub", Voltage(force), _f("mul", v["lg"] * v["ms"], j)), v["lm"] + v["lg"])
