@@ -12,7 +12,7 @@ import pytest
 
 import ampwright as aw
 from ampwright.commands.main import run
-from circuits import batch
+from circuits import together
 from circuits.kernels.lanes import host_lanes
 from circuits.nodal.lanes import lane_kernel, process_lanes
 from circuits.nodal.processor import NodalProcessor
@@ -116,7 +116,7 @@ def test_variants_share_lanes_on_every_backend(desk, capsys, monkeypatch, backen
     circuit = aw.load("diode_clipper")
     lane_kernel(NodalProcessor(circuit, 48000.0).model)  # found ready, lanes are taken for short batches too
     played = []
-    monkeypatch.setattr(batch, "process_lanes", lambda kernel, group, signals: played.append(len(group)) or process_lanes(kernel, group, signals))
+    monkeypatch.setattr(together, "process_lanes", lambda kernel, group, signals: played.append(len(group)) or process_lanes(kernel, group, signals))
     positions = [k / 10 for k in range(host_lanes() + 1)]
     (desk / "table.csv").write_text("\n".join(["drive", *map(str, positions)]))
     assert run(["simulate", "diode_clipper", "dry.wav", "-o", "out.wav", "--variants", "table.csv", "--backend", backend, "--jobs", "2", "--json"]) == 0
