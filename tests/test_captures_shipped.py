@@ -17,7 +17,8 @@ from validation.signals import shipped_phrase
 FOLDER = Path(validation.__file__).parent / "captures" / "shipped"
 NOTES = [Note(0.05 + 0.23 * k, 0.5, string, fret, velocity) for k, (string, fret, velocity) in
          enumerate([(0, 3, 0.9), (1, 5, 0.6), (2, 4, 0.8), (3, 7, 0.5), (4, 8, 0.9), (5, 5, 0.7), (2, 9, 1.0)])]  # of no phrase
-MADE_OF = {"overdrive.nam": ("tube_screamer", NOTES, {}, 0.002), "preamp.nam": ("preamp_2203", "palm-mutes", {}, 0.06),
+MADE_OF = {"overdrive.nam": ("tube_screamer", NOTES, {}, 0.002), "overdrive_lstm.nam": ("tube_screamer", NOTES, {}, 0.006),
+           "preamp.nam": ("preamp_2203", "palm-mutes", {}, 0.06),
            "clipper.json": ("diode_clipper", "palm-mutes", {"drive": 0.8}, 0.015)}
 
 
