@@ -28,8 +28,8 @@ from ampwright.pairs import pair
 from ampwright.simulation import Progress
 from circuits.circuit import Circuit
 from circuits.errors import CircuitError, ConvergenceError, FitError, SignalError
-from graybox.checks import SHORTEST
 from graybox.blocks import Block
+from graybox.checks import SHORTEST
 from graybox.confidence import Estimate, bartlett
 from graybox.filters import Delay
 from graybox.store import save

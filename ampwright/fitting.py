@@ -172,6 +172,8 @@ def fit(dry: str | Path | Audio, target: str | Path | Audio | Circuit | Processo
     if folder == (target is not None):
         raise SignalError("the folder of a dataset has its targets within" if folder else "there is no target", place=None if isinstance(dry, Audio) else Place(str(dry)),
                           mend="Name no target beside it." if folder else "Name a recording or a model, or the folder of a dataset.")
+    if folder and baselines:
+        raise FitError("baselines have no knobs: a dataset can't be compared with them", mend="Leave out --baselines, or name two recordings.")
     joined = taken = None
     knobs: dict = {}
     if folder:
@@ -212,7 +214,7 @@ def fit(dry: str | Path | Audio, target: str | Path | Audio | Circuit | Processo
                            progress=lambda done, text: tell(1.0 - share + share * done, f"{curve}: {text}"))
     if output is not None:
         save(result.block, output)
-    beside = unstructured(x, y, hold) if baselines and not folder else ()
+    beside = unstructured(x, y, hold) if baselines else ()
     tell(1.0, "done")
 
     def heard(recordings):

@@ -106,7 +106,7 @@ def pair(dry: str | Path | Audio, target: str | Path | Audio | Circuit | Process
         few = dry if heard.n_samples < wet.n_samples else target
         raise SignalError(f"{length} samples are too few, {SHORTEST} is the least", place=None if isinstance(few, Audio) else Place(str(few)), mend="Record some seconds.")
     for one, samples in ((dry, x), (target, y)):
-        if length and not np.ptp(samples) > 0.0:
+        if not np.ptp(samples) > 0.0:
             raise SignalError(f"the recording is silent: all {length} samples are {samples[0]:g}", place=None if isinstance(one, Audio) else Place(str(one)),
                               mend="Look at its level and at its channel.")
     try:

@@ -24,6 +24,7 @@ from graybox.sweeps import Sweep, hammerstein_kernels, synchronised_sweep
 
 ALIKE = 1e-2  # rms of what a recognised sweep may leave unexplained, over its own: dither and fades, not another signal
 KERNELS = "kernels"
+FLAT = 0.05  # how far rms over peak may lie from a sine's
 SHORTEST, LONGEST = 256, 4096  # samples of a kernel's window, half of it before time zero
 OUTSIDE = 1e-4  # weight of what the sweep did not excite
 HEARD = 1e-3  # root of the share of a kernel's energy that may be cut off behind its end
@@ -66,6 +67,8 @@ def recognise(x, sample_rate: float) -> Swept | None:
     if len(loud) < 4096:
         return None
     first, last = max(int(loud[0]) - 1, 0), int(loud[-1]) + 1
+    if abs(np.sqrt(np.mean(x[first:last] ** 2)) / peak - np.sqrt(0.5)) > FLAT:
+        return None  # no sine, whatever its frequency does: long recordings of playing are not transformed whole
     phase = np.unwrap(np.angle(hilbert(x[first:last]))) + 0.5 * np.pi  # of a sine
     t = np.arange(len(phase)) / sample_rate
     inner = slice(len(t) // 5, -len(t) // 20)  # the analytic signal is poor at the ends, above all at the low one
