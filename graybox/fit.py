@@ -113,7 +113,7 @@ def fit(what: str | Block, x, y, *, sample_rate: float, rng: np.random.Generator
     margin : float
         See `MARGIN`.
     finish : bool
-        End with eight steps on all audio. ``held_out`` is measured before them, so it stays honest.
+        End with a few steps on all audio (eight, or up to sixty where numbers are few and samples many). ``held_out`` is measured before them, so it stays honest.
     check : bool
         False leaves out the tests whether the pair belongs together (for a simulated target).
     progress : callable or None

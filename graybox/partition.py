@@ -1,7 +1,7 @@
 """The route for filters of low order: linear approximation, rational fit, every division of its poles and zeros, descent.
 
-A short descent follows each of the best divisions, since the winner by least squares is rarely the winner after it; few
-go on to longer stretches, and the best to all samples.
+The best divisions race: each descends by a few steps, since the winner by least squares is rarely the winner after them, and of
+each round only the better part goes on, to more steps, longer stretches and in the end all samples.
 """
 
 from __future__ import annotations
@@ -54,13 +54,13 @@ def widened(block: Block, x, cells: int) -> Block:
 
 
 def wiener_hammerstein_starts(x, y, sample_rate: float, rng: np.random.Generator, *, zeros: int, poles: int,
-                              front_sections: int, back_sections: int, keep: int = 16) -> list[tuple[float, Block]]:
-    """Blocks filter, spline, filter from the best divisions, each after eight steps on 10,000 samples; best first.
+                              front_sections: int, back_sections: int, keep: int = 16) -> list[tuple[float, Block, Recording]]:
+    """Blocks filter, spline, filter from the best divisions, each after four steps on 10,000 samples; best first.
 
     Returns
     -------
-    list of (float, Block)
-        Loss (ESR on the stretch) and block.
+    list of (float, Block, Recording)
+        Loss (ESR on the stretch), block, and the stretch that it was fitted to.
     """
     count = min(len(x), 30_000)
     begin = int(rng.integers(0, len(x) - count + 1))
@@ -68,23 +68,34 @@ def wiener_hammerstein_starts(x, y, sample_rate: float, rng: np.random.Generator
     short, middle = min(6_000, len(x)), min(10_000, len(x))
     at = int(rng.integers(0, len(x) - middle + 1))
     skip = min(1000, middle // 8)
-    found = []
     candidates = divisions(rational, x[at:at + short], y[at:at + short], front_sections=front_sections,
                            back_sections=back_sections, skip=skip // 2)
     pair = Recording(x[at:at + middle], y[at:at + middle], skip=skip)
-    for division in candidates[:keep]:
-        stages = (division.front, Static(division.curve), division.back)
-        block = widened(Block(stages, sample_rate), pair.x, CELLS)
+    blocks = [widened(Block((division.front, Static(division.curve), division.back), sample_rate), pair.x, CELLS)
+              for division in candidates[:keep]]
+    return raced([(0.0, block, pair) for block in blocks], iterations=4)
+
+
+def raced(starts: list[tuple[float, Block, Recording]], *, iterations: int) -> list[tuple[float, Block, Recording]]:
+    """The starts after so many steps each on their stretches, best first; those that diverge are left out.
+
+    Raises
+    ------
+    FitError
+        If none is left.
+    """
+    found = []
+    for _, block, pair in starts:
         try:
-            descent = levenberg_marquardt(block, [pair], iterations=8, tolerance=1e-4)
+            descent = levenberg_marquardt(block, [pair], iterations=iterations, tolerance=1e-4)
         except FitError as error:  # this division diverges from its start; others go on
             _log.debug("division dropped: %s", error)
             continue
-        found.append((descent.loss, descent.block))
+        found.append((descent.loss, descent.block, pair))
     if not found:
         raise FitError("no division of the poles and zeros can be followed",
                        mend="Ask for another structure or more sections.")
-    return sorted(found, key=lambda pair: pair[0])
+    return sorted(found, key=lambda start: start[0])
 
 
 def fit_partitioned(train: Recording, hold: Recording, sample_rate: float, rng: np.random.Generator, *,
@@ -117,20 +128,20 @@ def fit_partitioned(train: Recording, hold: Recording, sample_rate: float, rng: 
             tried.append((f"division of {order} poles: {error}", 0, float("nan")))
     if not starts:
         raise FitError("no division of poles and zeros works for this pair", mend="Ask for the structure 'auto'.")
-    starts.sort(key=lambda pair: pair[0])
+    starts.sort(key=lambda start: start[0])
+    say(f"{len(starts)} divisions race")
+    starts = raced(starts[:3 * finalists], iterations=5)
     count = min(len(x), 30_000)
-    middle = []
     stretch = Recording(x[:count], y[:count], skip=train.skip)
-    for i, (_, block) in enumerate(starts[:finalists]):
+    middle = []
+    for i, (_, block, _) in enumerate(starts[:finalists]):
         say(f"finalist {i + 1} of {min(finalists, len(starts))}")
-        descent = levenberg_marquardt(widened(block, x, CELLS), [stretch], iterations=30, tolerance=3e-4)
+        descent = levenberg_marquardt(widened(block, x, CELLS), [stretch], iterations=12, tolerance=3e-4)
         held = esr(descent.block, [hold])
         tried.append((f"filter, spline, filter, candidate {i + 1}", descent.block.n_parameters, held))
         middle.append((held, descent.block))
     middle.sort(key=lambda pair: pair[0])
     say("all samples")
-    last = [levenberg_marquardt(block, [train], [hold], iterations=10, tolerance=1e-4, seconds=seconds, on_step=on_step)
+    last = [levenberg_marquardt(block, [train], [hold], iterations=20, tolerance=1e-4, seconds=seconds, on_step=on_step)
             for _, block in middle[:3]]
-    winner = min(last, key=lambda descent: descent.held_out)
-    return levenberg_marquardt(winner.block, [train], [hold], iterations=40, tolerance=3e-5, patience=15, seconds=seconds,
-                               on_step=on_step), tried
+    return min(last, key=lambda descent: descent.held_out), tried

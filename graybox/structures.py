@@ -169,7 +169,7 @@ def finished(block: Block, material: Material, *, seconds: float) -> Descent:
     A model of few numbers on much audio has nothing to memorise and takes more steps.
     """
     samples = sum(len(r.x) for r in material.train)
-    iterations = 80 if samples > 1000 * free_numbers(block) and samples < 200_000 else 8
+    iterations = 60 if samples > 1000 * free_numbers(block) and samples < 200_000 else 8
     whole = []
     for train, hold in zip(material.train, material.hold):
         x, y = (np.concatenate([a, b[hold.skip:]]) for a, b in ((train.x, hold.x), (train.y, hold.y)))

@@ -25,7 +25,7 @@ SAMPLES, GOAL = 30_000, 0.45e-3
 
 def start(u, y, rate) -> Block:
     """A block some millivolts away: the best division, its spline swapped for eight tanh units, its numbers shaken."""
-    _, block = wiener_hammerstein_starts(u, y, rate, np.random.default_rng(0), zeros=8, poles=8, front_sections=2,
+    _, block, _ = wiener_hammerstein_starts(u, y, rate, np.random.default_rng(0), zeros=8, poles=8, front_sections=2,
                                          back_sections=3)[0]
     block, _ = swapped(replace(block, ranges=inputs_seen(block, u)), "tanh-sum")
     rng = np.random.default_rng(1)
