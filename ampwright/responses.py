@@ -11,8 +11,8 @@ import numpy as np
 from ampwright.models import adjusted, load, player
 from ampwright.answers import Answers, answers
 from ampwright.simulation import Progress
-from circuits.circuit import Circuit
-from circuits.errors import Place, SignalError
+from circuits.circuit import NO_INPUT, Circuit
+from circuits.errors import CircuitError, Place, SignalError
 from circuits.nodal.response import frequency_response
 from circuits.processor import Processor
 from validation.audio import whole_file
@@ -106,6 +106,9 @@ def _players(models, sample_rate, level, engine, oversample, controls, progress)
         tell(number / len(models), label)
         loaded = adjusted(load(model) if isinstance(model, (str, Path)) else model, controls or {})
         if isinstance(loaded, Circuit):
+            if loaded.input == NO_INPUT:
+                raise CircuitError("the circuit has no input, and so no response: it plays by its own sources", place=Place(loaded.path) if loaded.path else None,
+                                   mend="Name a source or a node with *@ input or --input.")
             loaded = replace(loaded, outputs=loaded.outputs[:1])
         processor = player(loaded, sample_rate, engine=engine, oversample=oversample)
         full = level if level is not None else loaded.level if isinstance(loaded, Circuit) else 1.0

@@ -16,6 +16,7 @@ from circuits.expressions import Call, Current, Expression, Name, Number, Time, 
 from circuits.waveforms import Waveform
 
 GROUND = "0"
+NO_INPUT = "none"  # said of a circuit that plays by its own sources
 EXPRESSION_TYPES = (Number, Name, Voltage, Current, Time, Call)
 
 
@@ -55,7 +56,8 @@ class Circuit:
     controls : tuple of Control
         Each names a parameter; the control's value overrides the mapping's.
     input : str
-        Name of the voltage or current source that the audio drives; empty if there is none.
+        Name of the voltage or current source that the audio drives; "none" for a circuit that plays by its own sources, whatever the audio; empty if nobody
+        has said.
     outputs : tuple of str
         Nodes to listen to, the first is the output; "a,b" is the voltage from a to b.
     level : float

@@ -78,7 +78,8 @@ def check_ends(circuit: Circuit) -> None:
     """Raise CircuitError, which lists the candidates, if a circuit has no input or no output."""
     if not circuit.input:
         sources = [element.name for element in circuit.elements if isinstance(element, (VoltageSource, CurrentSource)) and "." not in element.name]
-        raise CircuitError("the circuit has no input", mend=f"Name a source or a node with *@ input or --input; sources: {', '.join(sources[:8]) or 'none'}; nodes: {_listed(circuit)}.")
+        raise CircuitError("the circuit has no input", mend=f"Name a source or a node with *@ input or --input, or none to let its own sources play; "
+                                                                 f"sources: {', '.join(sources[:8]) or 'none'}; nodes: {_listed(circuit)}.")
     if not circuit.outputs:
         raise CircuitError("the circuit has no output", mend=f"Name a node with *@ output or --output; nodes: {_listed(circuit)}.")
 

@@ -16,7 +16,7 @@ from typing import ClassVar, Mapping
 
 import numpy as np
 
-from circuits.circuit import Circuit
+from circuits.circuit import NO_INPUT, Circuit
 from circuits.elements import Capacitor, Inductor, Resistor, VoltageSource
 from circuits.errors import CircuitError
 from circuits.nodal.equations import assemble
@@ -69,7 +69,7 @@ class CircuitNetwork:
             raise CircuitError(f"{len(self.parts)} parts of a network have {len(self.component)} values")
         if not all(np.isfinite(value) and value > 0.0 for value in self.component):
             raise CircuitError("every free component of a network must be positive")
-        if not self.circuit.input or not self.circuit.outputs:
+        if self.circuit.input in ("", NO_INPUT) or not self.circuit.outputs:
             raise CircuitError("a network needs an input and an output", mend="Name them with *@ input and *@ output.")
         to_record(self.circuit)
         for element in self.circuit.elements:

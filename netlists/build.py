@@ -298,7 +298,7 @@ def _tie_windings(assembly: Assembly, source_name: str) -> None:
     for number, node in enumerate(tied.values(), 1):
         assembly.notes.say(f"the winding at {node} has no connection to ground; {FREE_WINDING:g} ohms to ground settle its potential and change nothing else")
         assembly.add(Resistor(f"r#float{number}", (node, GROUND), FREE_WINDING))
-    driven = assembly.elements[source_name].nodes if source_name else ()
+    driven = assembly.elements[source_name].nodes if source_name in assembly.elements else ()
     settled = {find(node) for node in (GROUND, *driven, *tied.values())} | set(tied)
     loose: dict[str, list[str]] = {}
     for element in elements:

@@ -1,6 +1,6 @@
 """What a deck and its caller say of input, output and what can be turned: ``*@`` lines, hints of other dialects, options.
 
-    *@ input SOURCE [NODE]           the source that the audio drives; a NODE alone gets a source of its own
+    *@ input SOURCE [NODE]           the source that the audio drives; a NODE alone gets a source of its own; none: the circuit plays by its own sources
     *@ output NODE[,NODE] ...        nodes to listen to, or differences of two
     *@ control NAME [MIN MAX] taper=lin|log|antilog|s label="..." unit=...
     *@ switch NAME FIRST LAST label="..."

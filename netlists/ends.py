@@ -1,6 +1,7 @@
 """Where the audio goes in and comes out of a deck: what its lines say, else telling names, else a guess that is told as one.
 
-Where nothing tells, the circuit is read without an input or an output; whoever wants to play it is asked for them.
+A deck in which nothing takes the audio, as an oscillator or a supply, plays by its own sources, and that is told. Where there is no node to listen to, the
+circuit is read without an output; whoever wants to play it is asked for one.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import re
 from collections import deque
 from difflib import get_close_matches
 
-from circuits.circuit import EXPRESSION_TYPES, GROUND, Element
+from circuits.circuit import EXPRESSION_TYPES, GROUND, NO_INPUT, Element
 from circuits.elements import (BehaviouralCurrent, BehaviouralVoltage, Capacitor, Coupling, CurrentSource, Device, Nullor, Resistor, VoltageControlledCurrent,
                                VoltageControlledVoltage, VoltageSource)
 from circuits.errors import NetlistError, Place
@@ -34,12 +35,12 @@ _ENTRANCE = re.compile(r"(.*[_.-])?(in|input|inp|vin|guitar)[0-9]?([_.+-].*)?")
 
 
 def choose_input(assembly: Assembly, wishes: Wishes) -> str:
-    """Name of the source that the audio drives; adds a source where only a node is named; empty where nothing tells.
+    """Name of the source that the audio drives; adds a source where only a node is named; "none" where the deck plays by its own sources.
 
     Raises
     ------
     NetlistError
-        If the named source is not there; or, where strict, for a guess and for none.
+        If the named source is not there; or, where strict, for a guess and for none that nobody asked for.
     """
     sources = {name: element for name, element in assembly.elements.items() if isinstance(element, (VoltageSource, CurrentSource))}
     nodes = dict.fromkeys(node for element in assembly.elements.values() for node in element.nodes)
@@ -79,6 +80,8 @@ def _wished(assembly: Assembly, wishes: Wishes, sources: dict, nodes: dict) -> s
         return name
     if name in nodes and not rest and name != GROUND:
         return _driven(assembly, sources, name, place)
+    if name == NO_INPUT and not rest:
+        return NO_INPUT
     close = get_close_matches(name, [*sources, *nodes], 1)
     raise NetlistError(f"the input {name} is neither a source nor a node", place=place,
                        mend=f"Did you mean {close[0]}?" if close else f"Sources: {', '.join(sources) or 'none'}.")
@@ -116,10 +119,19 @@ def _guessed_input(assembly: Assembly, sources: dict, nodes: list[str], several:
         if pins:
             notes.lose(f"input: the node {pins[0]}, a guess: the first pin of the subcircuit that is played; name another by --input")
             return _driven(assembly, sources, pins[0], None)
-    listed = ", ".join(several or [name for name in sources if "." not in name][:8]) or "none"
-    what = "several sources could be the input" if several else "no source says that it is the input"
-    notes.lose(f"{what}; add the line *@ input SOURCE, or give --input, to play it; sources: {listed}")
-    return ""
+    if signals:
+        notes.lose(f"input: {signals[0]}, a guess: the first of {', '.join(signals)}; name another by --input")
+        return signals[0]
+    own = [name for name in sources if "." not in name]
+    if sources:
+        notes.lose(f"input: none: no source takes the audio, and the circuit plays by its own sources, {', '.join(own[:8]) or 'which are inside its parts'}; "
+                   "name one of them, or a node, by --input")
+        return NO_INPUT
+    bare = [node for node in _top(nodes) if node != GROUND]
+    if bare:
+        notes.lose(f"input: the node {bare[0]}, a guess: the deck has no source, and this is its first node; name another by --input")
+        return _driven(assembly, sources, bare[0], None)
+    return NO_INPUT
 
 
 def _top(nodes) -> list[str]:
@@ -207,20 +219,30 @@ def choose_outputs(assembly: Assembly, wishes: Wishes, flat, chosen: str) -> tup
             best = max(reached, key=lambda node: (far[node], nodes.index(node)))
             notes.lose(f"output: {best}, a guess: {why}; name another by --output; nodes: {listed}")
             return (best,)
-    source = assembly.elements.get(chosen)
-    held = [node for node in (source.nodes if source is not None else ()) if node != GROUND]
+    held = [node for node in _starts(assembly, chosen) if node != GROUND]
     if held and all(node in fixed or node == GROUND for node in top):
         notes.lose(f"output: {held[0]}, a guess: sources hold all nodes, and this is the input's own; the currents may be what was meant; nodes: {listed}")
         return (held[0],)
+    last = [node for node in top if node != GROUND and node not in fixed]
+    if last:
+        notes.lose(f"output: {last[-1]}, a guess: no way leads from a source to any node, and this is the last; name another by --output; nodes: {listed}")
+        return (last[-1],)
     notes.lose(f"no node says that it is the output; add the line *@ output NODE, or give --output, to play it; nodes: {listed}")
     return ()
 
 
+def _starts(assembly: Assembly, chosen: str) -> tuple[str, ...]:
+    """Nodes from which the signal comes: those of the input; without one those of the sources that move, else of all sources."""
+    if chosen in assembly.elements:
+        return assembly.elements[chosen].nodes
+    sources = [element for element in assembly.elements.values() if isinstance(element, (VoltageSource, CurrentSource))]
+    moving = [element for element in sources if element.waveform is not None]
+    return tuple(dict.fromkeys(node for element in moving or sources for node in element.nodes))
+
+
 def _fixed(assembly: Assembly, chosen: str) -> set[str]:
     """Nodes that a source holds."""
-    fixed = {node for element in assembly.elements.values() if isinstance(element, VoltageSource) for node in element.nodes}
-    source = assembly.elements.get(chosen)
-    return fixed | (set(source.nodes) if source is not None else set())
+    return {node for element in assembly.elements.values() if isinstance(element, VoltageSource) for node in element.nodes} | set(_starts(assembly, chosen))
 
 
 def _far(assembly: Assembly, chosen: str, fixed: set[str], bypass: float) -> dict[str, float]:
@@ -228,19 +250,17 @@ def _far(assembly: Assembly, chosen: str, fixed: set[str], bypass: float) -> dic
 
     Supplies, and nodes that a capacitor of ``bypass`` farads or more holds, are passed over; what controls an amplifier is not reached from its output.
     """
-    source = assembly.elements.get(chosen)
-    if source is None:
-        return {}
+    starts = _starts(assembly, chosen)
     elements = assembly.elements
-    still = (fixed - set(source.nodes)) | {GROUND}
+    still = (fixed - set(starts)) | {GROUND}
     still |= {node for element in elements.values() if isinstance(element, Capacitor) and GROUND in element.nodes and isinstance(element.value, (int, float))
               and element.value >= bypass for node in element.nodes}
     ways: dict[str, set[str]] = {}
     for element in elements.values():
-        for starts, ends in _paths(element, elements):
-            for node in starts:
+        for starting, ends in _paths(element, elements):
+            for node in starting:
                 ways.setdefault(node, set()).update(ends)
-    far = {node: 0.0 for node in source.nodes if node != GROUND}
+    far = {node: 0.0 for node in starts if node != GROUND}
     waiting = deque(far)
     while waiting:
         here = waiting.popleft()

@@ -10,7 +10,7 @@ import math
 import re
 from dataclasses import replace
 
-from circuits.circuit import EXPRESSION_TYPES, Card, Circuit, Element
+from circuits.circuit import EXPRESSION_TYPES, NO_INPUT, Card, Circuit, Element
 from circuits.elements import (BehaviouralCurrent, BehaviouralVoltage, Capacitor, Coupling, CurrentControlledCurrent, CurrentControlledVoltage,
                                CurrentSource, Device, IdealTransformer, Inductor, Nullor, Resistor, VoltageControlledCurrent,
                                VoltageControlledVoltage, VoltageSource)
@@ -100,7 +100,9 @@ class _Deck:
                 head.append(f".param {self.parameter(control.name)}={number_text(control.value)}")
         for element in self.elements:
             self.write(element)
-        if circuit.input:
+        if circuit.input == NO_INPUT:
+            head.append(f"*@ input {NO_INPUT}")
+        elif circuit.input:
             head.append(f"*@ input {self.element(circuit.input, '')}")
         if circuit.outputs:
             head.append("*@ output " + " ".join(",".join(self.node(node) for node in output.split(",")) for output in circuit.outputs))

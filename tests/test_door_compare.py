@@ -116,7 +116,7 @@ def test_a_newcomers_mistakes(desk, capsys):
     Path("nothing.wav").write_bytes(b"")
     Path("text.wav").write_text("hello, this is text\n" * 9)
     Path("folder.wav").mkdir()
-    Path("bare.cir").write_text("bare\nVa a 0 AC 1\nVb b 0 AC 1\nR1 a x 1k\nR2 b x 1k\n.end\n")
+    Path("bare.cir").write_text("bare\nR1 0 0 1k\n.end\n")
     before = sorted(os.listdir())
     for words, target in (("empty.wav: the recording is empty", "empty.wav"), ("nothing.wav: the file is empty", "nothing.wav"), ("text.wav: this is no recording", "text.wav"),
                           ("nan.wav: sample 1234 is nan", "nan.wav"), ("folder.wav: this is a folder", "folder.wav"), ("none.wav: there is no such file", "none.wav")):
@@ -125,7 +125,7 @@ def test_a_newcomers_mistakes(desk, capsys):
     for words, *rest in (
             ("the target flat.wav: the signal is silent, a constant 0.5", "--target", "flat.wav", "rc.cir"),
             ("only 100 samples are common to all, and 2048 are needed", "--target", "tiny.wav", "tiny.wav"),
-            ("the target bare.cir: the circuit has no input|--input", "--target", "bare.cir", "rc.cir"),
+            ("the target bare.cir: the circuit has no output|--output", "--target", "bare.cir", "rc.cir"),
             ("the target rc.cir (knob=3): there is no control or parameter 'knob'|There are: r", "--target", "rc.cir@knob=3", "rc.cir"),
             ("a recording has no settings|in.wav@drive=3", "--target", "rc.cir", "in.wav@drive=3"),
             ("'r' is not NAME=VALUE", "--target", "rc.cir", "rc.cir@r"),

@@ -9,7 +9,7 @@ import typer
 
 Model = Annotated[str, typer.Argument(metavar="MODEL", show_default=False, help="Netlist, capture, impulse response, chain, or the name of a library schematic.")]
 Set = Annotated[Optional[list[str]], typer.Option("--set", metavar="NAME=VALUE", help="Turn a control, or set any top-level .param; may be repeated.")]
-Input = Annotated[Optional[str], typer.Option("--input", metavar="SOURCE", help="Source (or node) that the audio drives.")]
+Input = Annotated[Optional[str], typer.Option("--input", metavar="SOURCE", help="Source (or node) that the audio drives; none: the circuit plays by its own sources.")]
 Output = Annotated[Optional[str], typer.Option("--output", metavar="NODE", help="Node to listen to; a,b is the voltage from a to b.")]
 Controls = Annotated[Optional[list[str]], typer.Option("--control", metavar="NAME[:MIN:MAX[:TAPER]]", help="Make a .param a control; may be repeated.")]
 Include = Annotated[Optional[list[Path]], typer.Option("--include-path", metavar="FOLDER", help="Folder that the netlist may include from; may be repeated.")]

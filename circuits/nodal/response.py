@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from circuits.circuit import Circuit
+from circuits.circuit import NO_INPUT, Circuit
 from circuits.errors import CircuitError
 from circuits.nodal.equations import Equations, assemble
 from circuits.nodal.evaluation import Evaluation
@@ -59,8 +59,8 @@ def frequency_response(circuit: Circuit, frequencies, *, sample_rate: float | No
     array([[0.707107]])
     """
     f = np.atleast_1d(np.asarray(frequencies, dtype=np.float64))
-    if not circuit.input:
-        raise CircuitError("the circuit has no input", mend="Name a source with *@ input or --input.")
+    if circuit.input in ("", NO_INPUT):
+        raise CircuitError("the circuit has no input, and so no response", mend="Name a source with *@ input or --input.")
     s = 2j * np.pi * f
     if sample_rate is not None:
         if np.any(f >= 0.5 * sample_rate):
