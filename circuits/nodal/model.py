@@ -25,7 +25,7 @@ from scipy import linalg
 
 from circuits.errors import CircuitError, RateError
 from circuits.nodal.equations import Equations, Moving
-from circuits.nodal.laws import Entry, LawTable, law_table
+from circuits.nodal.laws import GMIN, LINEAR, Entry, LawTable, law_table
 
 RULES = ("trapezoidal", "backward-euler")
 
@@ -135,9 +135,10 @@ def discretise(equations: Equations, sample_rate: float, rule: str = "trapezoida
 
 
 def lend_conductance(equations: Equations, siemens: float) -> Equations:
-    """Add a conductance across every nonlinear port that is a node voltage, and take it back inside the laws: exact.
+    """Add a conductance across every nonlinear port that is a node voltage, and take it back inside the laws but for SPICE's GMIN.
 
-    Where nodes hang on nonlinear parts only, the linear network alone is singular; with this it is not.
+    Where nodes hang on nonlinear parts only, the linear network alone is singular; with this it is not. And where all the parts at such a node block,
+    as in a bridge of rectifiers without a ground, or do not exist, as behind a supply pin that nothing is connected to, GMIN alone says where it is.
     """
     G, P = equations.G.copy(), equations.P
     entries = list(equations.entries)
@@ -148,7 +149,7 @@ def lend_conductance(equations: Equations, siemens: float) -> Equations:
         if len(nodes) == 0 or nodes.max() >= equations.n_nodes or np.any(np.abs(row[nodes]) != 1.0):
             continue
         G += siemens * np.outer(row, row)
-        entries.append(Entry("lent conductance", -1, (-siemens,), ((k, 1.0),), ((P.shape[1] + len(columns) - 1, 1.0, 0),), None))
+        entries.append(Entry("lent conductance", LINEAR, (GMIN - siemens,), ((k, 1.0),), ((P.shape[1] + len(columns) - 1, 1.0, 0),), None))
         columns.append(row[:, None])
     return replace(equations, G=G, P=np.hstack(columns), entries=tuple(entries), charge_columns=np.array(charge, dtype=np.int64))
 

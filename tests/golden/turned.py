@@ -21,6 +21,7 @@ from circuits.circuit import Circuit  # noqa: E402
 from circuits.nodal.processor import NodalProcessor  # noqa: E402
 from circuits.rate import Oversampled  # noqa: E402
 from netlists.reader import read  # noqa: E402
+from netlists.writer import write  # noqa: E402
 from validation import spice  # noqa: E402
 
 COUNT, FACTOR = 2880, 8
