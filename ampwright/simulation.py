@@ -21,6 +21,7 @@ from ampwright.models import adjusted, load, locate, player
 from circuits.circuit import GROUND, Circuit
 from circuits.errors import CircuitError, ConvergenceError, RateError, SignalError
 from circuits.nodal import compiled
+from circuits.nodal.operating import FROM_ZERO
 from circuits.nodal.processor import NodalProcessor
 from circuits.processor import Processor, Run
 from circuits.together import Together
@@ -193,6 +194,8 @@ def simulate_together(model: str | Path | Circuit | Processor, samples, variants
     processors = [player(one, sample_rate, engine=engine, oversample=oversample, strict=strict, rate_strict=rate_strict) for one in models]
     for processor in processors:
         processor.process(np.zeros(0))  # what is compiled, is compiled now
+    if any(from_zero(processor) for processor in processors):
+        notes.append("no operating point was found; the circuit starts with every capacitor and coil empty, as SPICE does with uic")
     start_up = (perf_counter() - begun) / len(models)
     if not isinstance(model, Circuit) and model.sample_rate != sample_rate:
         notes.append(f"resampled from {sample_rate:g} Hz to the model's {model.sample_rate:g} Hz and back")
@@ -225,6 +228,12 @@ def simulate_together(model: str | Path | Circuit | Processor, samples, variants
         results.append(Result(shaped[0], sample_rate, joined([told[k] for told in runs]), {name: heard_at[name] for name in wanted}, late, start_up,
                               seconds, tuple(notes), compiling))
     return results
+
+
+def from_zero(processor: Processor) -> bool:
+    """True for a circuit that has no operating point and starts from zero."""
+    rest = getattr(getattr(processor, "inner", processor), "operating_point", None)
+    return rest is not None and rest.method == FROM_ZERO
 
 
 def recording(name: str | Path) -> Audio:

@@ -19,7 +19,7 @@ from circuits.graph import check, check_ends
 from circuits.nodal import transient
 from circuits.nodal.account import counted, demand
 from circuits.nodal.equations import assemble
-from circuits.nodal.operating import OperatingPoint, operating_point
+from circuits.nodal.operating import OperatingPoint, starting_point
 from circuits.nodal.processor import KERNELS, TOLERANCE
 from circuits.processor import Run, State, check_samples, check_state, turned as turned_controls
 from circuits.reduce import reduce
@@ -63,7 +63,7 @@ class WdfProcessor:
     TopologyError, CircuitError, RateError
         If the circuit or the rate makes no sense.
     ConvergenceError
-        If there is no operating point.
+        If there is no start: no operating point, and none with every capacitor empty; with ``strict`` if there is no operating point.
 
     Examples
     --------
@@ -169,7 +169,7 @@ class WdfProcessor:
         """Where the circuit rests at the present control positions."""
         self._update()
         if self._rest is None:
-            self._rest = operating_point(assemble(reduce(self.circuit)))
+            self._rest = starting_point(assemble(reduce(self.circuit)), self.strict)
         return self._rest
 
     @property

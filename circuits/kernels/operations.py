@@ -16,6 +16,7 @@ from circuits.kernels.jit import kernel
 
 LEAST = 1e-30  # below it a logarithm stays where it is
 EXP_MAX = 690.0  # exp(690) is 1e299: still far enough below the largest float for products
+EXP_BEYOND = 1e6  # how far its tangent goes on: to 1e305. A screen's V(g)/V(screen) at the first step, where the screen still stands at 0 V, asks for exp(1e33)
 
 # name -> (code, number of arguments); codes are the contract between expressions, tapes and kernels
 OPERATIONS = {name: (code, arity) for code, (name, arity) in enumerate((
@@ -29,9 +30,9 @@ OPERATIONS = {name: (code, arity) for code, (name, arity) in enumerate((
 
 @kernel(bare=True)
 def exponential(a):
-    """exp(a), continued by its tangent above `EXP_MAX`."""
+    """exp(a), continued by its tangent above `EXP_MAX`, and constant from `EXP_BEYOND` beyond it."""
     if a > EXP_MAX:
-        return math.exp(EXP_MAX) * (1.0 + a - EXP_MAX)
+        return math.exp(EXP_MAX) * (1.0 + min(a - EXP_MAX, EXP_BEYOND))
     return math.exp(a)
 
 
@@ -229,7 +230,7 @@ def slopes(code, a, b, c, v):
     if code == 10:
         return (0.5 / v if v > 0.0 else 0.0), 0.0, 0.0
     if code == 11:
-        return (v if a <= EXP_MAX else math.exp(EXP_MAX)), 0.0, 0.0
+        return (v if a <= EXP_MAX else math.exp(EXP_MAX) if a - EXP_MAX < EXP_BEYOND else 0.0), 0.0, 0.0
     if code == 12:
         return (1.0 / a if abs(a) > LEAST else 0.0), 0.0, 0.0
     if code == 13:

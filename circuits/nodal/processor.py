@@ -22,7 +22,7 @@ from circuits.nodal.course import STILL, Course
 from circuits.nodal.equations import Equations, assemble
 from circuits.nodal.glide import Glide
 from circuits.nodal.model import DkModel, ModelArrays, discretise
-from circuits.nodal.operating import OperatingPoint, operating_point
+from circuits.nodal.operating import OperatingPoint, starting_point
 from circuits.nodal.selected import table_kernel
 from circuits.nodal.turning import Turning
 from circuits.processor import Run, State, check_samples, check_state, turned
@@ -58,7 +58,7 @@ class NodalProcessor:
     TopologyError, CircuitError, RateError
         If the circuit or the rate makes no sense.
     ConvergenceError
-        If there is no operating point.
+        If there is no start: no operating point, and none with every capacitor empty; with ``strict`` if there is no operating point.
 
     Examples
     --------
@@ -92,7 +92,7 @@ class NodalProcessor:
         self._kernel = kernel
         self._fast = None
         self._choose()
-        self._rest = operating_point(equations)
+        self._rest = starting_point(equations, strict)
         self.reset()
 
     @property
@@ -122,7 +122,7 @@ class NodalProcessor:
         """Where the circuit rests at the present control positions."""
         self._update()
         if self._rest is None:
-            self._rest = operating_point(_equations(self.circuit))
+            self._rest = starting_point(_equations(self.circuit), self.strict)
         return self._rest
 
     @property
