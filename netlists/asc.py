@@ -107,7 +107,7 @@ def drawing_page(text: str, path: str, files: Files, folder: Path | None, notes,
             inner = _block(placed.name, symbol, files, folder, place, notes, level)
             for one in inner.subcircuits:
                 subcircuits.setdefault(one.name, one)
-        card, includes = _card(placed, symbol, nets, place)
+        card, includes = _card(placed, symbol, nets, place, notes)
         stretches += [Stretch(line, path, placed.line, True) for line in (card, *includes) if line]
     for body, line in drawing.texts:
         found = page(Stretch(body, path, line, True), main=True)
@@ -234,7 +234,7 @@ def _pins(placed: _Placed, symbol: Symbol) -> list[Point | None]:
     return points
 
 
-def _card(placed: _Placed, symbol: Symbol, nets: Nets, place: Place) -> tuple[str, list[str]]:
+def _card(placed: _Placed, symbol: Symbol, nets: Nets, place: Place, notes) -> tuple[str, list[str]]:
     """One line of the netlist, and the ``.lib`` lines that it needs."""
     attributes = {**symbol.attributes, **placed.attributes}
     if placed.attributes.get("SpiceModel") and "Value" not in placed.attributes and symbol is STOCK.get(placed.name.replace("\\", "/").split("/")[-1].lower()):
@@ -260,6 +260,11 @@ def _card(placed: _Placed, symbol: Symbol, nets: Nets, place: Place) -> tuple[st
             values["SpiceModel"] = ""
             if values["Value2"] and "=" not in values["Value2"].split()[0]:
                 values["Value"] = ""
+    if letter.lower() == "x" and values["SpiceModel"].lower() == values["Value"].lower():
+        values["Value"] = ""  # a subcircuit is named once
+    if letter.lower() in "vi" and values["Value"] == letter.upper() and not values["SpiceModel"]:
+        notes.lose(f"{attributes['InstName']}: nobody gave it a value, and the symbol's own letter stands there; it is taken as 0", place)
+        values["Value"] = "0"
     if symbol.block:
         values["SpiceModel"] = placed.name.replace("\\", "/").split("/")[-1]
         values["Value"] = ""

@@ -84,6 +84,9 @@ class Span(NamedTuple):
         return self.part(left, max(len(text.rstrip()), left))
 
 
+_GARBLED_MICRO = re.compile(r"(?<=\d)(?:ľ|Âµ)(?=[\dFHA\s])")  # a micro sign that went through latin-2, or twice through UTF-8
+
+
 def decode(data: bytes, path: str = "") -> str:
     """Text of a file, by its byte-order mark, by its zero bytes, as UTF-8, or as cp1252.
 
@@ -112,7 +115,7 @@ def decode(data: bytes, path: str = "") -> str:
             text = data.decode("cp1252", errors="replace")
     if text.count("\0") > 0:
         raise NetlistError("the file is not text: it holds zero bytes", mend="Give a netlist (.cir, .net, .sp).", place=Place(path))
-    return text.rstrip("\x1a")  # the end of a file, to DOS
+    return _GARBLED_MICRO.sub("µ", text.rstrip("\x1a"))  # the end of a file, to DOS
 
 
 def without_comment(text: str) -> str:

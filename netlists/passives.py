@@ -102,6 +102,8 @@ def capacitor(assembly: Assembly, fields: Fields) -> None:
     """C: a value; ``Q=`` a charge of x, the voltage across it; or a capacitance that depends on voltages."""
     nodes = fields.nodes(2)
     charge = fields.take("q")
+    if fields.take("v") is not None:  # LTspice's rating, beside Irms= and Rser=
+        assembly.notes.once("bookkeeping", "ratings and maker's names (tol, pwr, mfg ...) are left out", fields.place)
     inner, outer = _series(assembly, fields, nodes)
     if charge is not None:
         held = expression(_of_x(fields, charge, Voltage(*inner)))

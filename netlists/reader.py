@@ -176,7 +176,7 @@ def _steps(top: Scope) -> None:
     for said in top.contents.others:
         if getattr(said, "verb", "") != "step" or hasattr(said, "values"):
             continue
-        found = said.tail.text.replace("{", " ").replace("}", " ").split()
+        found = said.tail.text.replace("{", " ").replace("}", " ").replace("=", " ").split()
         place = said.line.place()
         while found and found[0].lower() in ("oct", "dec", "lin"):
             found.pop(0)

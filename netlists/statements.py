@@ -178,9 +178,14 @@ def statement(line: Line) -> Statement:
     return Foreign(keyword, keyword in FOREIGN, line)
 
 
+_BRACKETS = str.maketrans("[]", "()")
+
+
 def split_model(model: Model) -> tuple[str, str, list[Assignment], list[str]]:
     """Kind, base (of ``ako:``), values and flags of a model; raises NetlistError if there is no kind."""
     text = model.tail.text
+    if "(" not in text:
+        text = text.translate(_BRACKETS)  # LTspice also reads SW[Ron=1]
     open_at = text.find("(")
     equal_at = text.find("=")
     head_stop = len(text)
