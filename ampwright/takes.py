@@ -104,7 +104,7 @@ def stage(stack: str | Path | Circuit, sample_rate: float, free: tuple[str, ...]
     Parameters
     ----------
     stack : str, Path or Circuit
-        A linear netlist, or "tone-stack" for the Fender-Marshall-Vox stack whose slope resistor and capacitors are fitted.
+        A linear netlist, or "tone-stack" for the Fender-Marshall-Vox stack whose slope resistor, capacitors, load and bend of the bass pot are fitted.
     sample_rate : float
         Hz.
     free : tuple of str
@@ -123,7 +123,7 @@ def stage(stack: str | Path | Circuit, sample_rate: float, free: tuple[str, ...]
     if stack == TONE_STACK:
         if free:
             raise CircuitError("the parts of the built-in tone stack are free already", mend="Leave --free out, or give a netlist.")
-        return LinearCircuit(ToneStack(fixed=("treble", "bass", "middle")), sample_rate)
+        return LinearCircuit(ToneStack(bass_bend=2.0, load=1e6, fixed=("treble", "bass", "middle", "treble_bend", "middle_bend")), sample_rate)
     circuit = load(stack) if isinstance(stack, (str, Path)) else stack
     if not isinstance(circuit, Circuit):
         raise CircuitError(f"{stack} is no netlist", mend=f"Give a linear netlist, or {TONE_STACK}.")

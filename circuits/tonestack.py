@@ -4,7 +4,8 @@ Polynomials are in rising powers of s (analog) or of 1/z (digital). Ohms, farads
 
 References
 ----------
-D. T. Yeh, J. O. Smith, "Discretization of the '59 Fender Bassman tone stack", DAFx 2006, equations 1 to 7.
+D. T. Yeh, J. O. Smith, "Discretization of the '59 Fender Bassman tone stack", DAFx 2006, equations 1 to 7: without a load. The
+impedance seen from the output, and with it the load, from the same nodal equations.
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ from __future__ import annotations
 import numpy as np
 
 
-def tone_stack(components: tuple[float, ...], tracks: tuple[float, float, float]) -> tuple[np.ndarray, np.ndarray]:
-    """Analog transfer function, driven by a stiff source and loaded by nothing.
+def tone_stack(components: tuple[float, ...], tracks: tuple[float, float, float], load: float = np.inf) -> tuple[np.ndarray, np.ndarray]:
+    """Analog transfer function, driven by a stiff source.
 
     Parameters
     ----------
@@ -21,6 +22,8 @@ def tone_stack(components: tuple[float, ...], tracks: tuple[float, float, float]
         Potentiometers treble, bass and middle, slope resistor (ohms), capacitors C1, C2, C3 (farads).
     tracks : tuple of float
         Shares of the tracks of treble, bass and middle that the wipers have passed, 0 to 1.
+    load : float
+        Resistance behind the output, ohms: a volume control or the next grid's leak.
 
     Returns
     -------
@@ -56,7 +59,22 @@ def tone_stack(components: tuple[float, ...], tracks: tuple[float, float, float]
           - m * m * (C1 * C2 * C3 * R1 * R3**2 + C1 * C2 * C3 * R3**2 * R4)
           + m * (C1 * C2 * C3 * R3**2 * R4 + C1 * C2 * C3 * R1 * R3**2 - C1 * C2 * C3 * R1 * R3 * R4)
           + l * C1 * C2 * C3 * R1 * R2 * R4 + C1 * C2 * C3 * R1 * R3 * R4)
-    return np.array([0.0, b1, b2, b3]), np.array([1.0, a1, a2, a3])
+    b, a = np.array([0.0, b1, b2, b3]), np.array([1.0, a1, a2, a3])
+    if np.isfinite(load):
+        a = a + _output_impedance(components, tracks) / load
+    return b / a[0], a / a[0]
+
+
+def _output_impedance(components, tracks) -> np.ndarray:
+    """Impedance between output and ground with the source shorted, times the denominator a of the unloaded stack: shape (4,), ohms."""
+    R1, R2, R3, R4, C1, C2, C3 = components
+    t, l, m = tracks
+    above, below, bass, middle = (1.0 - t) * R1, t * R1, l * R2, m * R3
+    between = (1.0 - m) * R3 * middle  # of the middle pot's two halves
+    z0 = below + bass + R3
+    z1 = C2 * ((bass + R3) * (below + R4) + below * R4) + C3 * (middle * (below + bass) + R4 * z0 + between)
+    z2 = C2 * C3 * (below * bass * (middle + R4) + between * (below + R4) + R4 * (below * (R3 - middle) + bass * middle))
+    return np.convolve([1.0, C1 * above], [z0, z1, z2])
 
 
 def bilinear(b: np.ndarray, a: np.ndarray, sample_rate: float) -> tuple[np.ndarray, np.ndarray]:

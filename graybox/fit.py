@@ -19,11 +19,12 @@ from graybox.blocks import Block
 from graybox.checks import check_pair
 from graybox.confidence import Estimate, confidence
 from graybox.filters import Delay
-from graybox.optimise import Recording, Step, esr, levelled
+from graybox.optimise import Recording, Step, esr, evened, levelled
 from graybox.session import Attempt, Session
 from graybox.structures import CHOICES, Material, WITH_MIDDLE
 from graybox.swap import Seen, inputs_seen, merge_seen
 
+SINGLE = 0.7  # of the time, before a descent at twice the rate
 MARGIN = 1.1  # "auto" keeps the simplest structure within this factor of the best held-out error
 
 
@@ -144,6 +145,7 @@ def fit(what: str | Block, x, y, *, sample_rate: float, rng: np.random.Generator
         raise FitError(f"a level weight of {level:g} and a pre-emphasis of {emphasis:g} make no sense",
                        mend="Give level from 0 to 1 and emphasis from 0 to below 1.")
     train, held = _split(levelled(pairs, sample_rate, level), hold, latency)
+    held = evened(held)
     if double and what not in WITH_MIDDLE:
         raise FitError("only structures of banks and curves can be taken to twice the rate", mend=f"Ask for one of {', '.join(WITH_MIDDLE)}.")
     material = Material(train, held, float(sample_rate), tuple(middle), tuple(controls), emphasis)
@@ -163,7 +165,7 @@ def _work(session, what, sample_rate, margin, double, finish) -> None:
         elif what in CHOICES:
             session.climb(margin, CHOICES[what])
         else:
-            session.reach(what)
+            session.reach(what, SINGLE if double else 1.0)
             if not double:
                 session.polish(what)
         if double:

@@ -38,7 +38,7 @@ class Network(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ToneStack:
-    """The Fender-Marshall-Vox tone stack by its component values, driven by a stiff source, loaded by nothing.
+    """The Fender-Marshall-Vox tone stack by its component values, driven by a stiff source.
 
     Parameters
     ----------
@@ -50,6 +50,8 @@ class ToneStack:
         Capacitors, farads.
     treble_bend, bass_bend, middle_bend : float
         Share of the track = travel ** bend: 1 for a linear pot, about 3.3 for an audio one (a tenth at half travel).
+    load : float
+        Resistance behind the output, ohms: a volume control, the leak of the next grid. As good as none if not given.
 
     Examples
     --------
@@ -68,6 +70,7 @@ class ToneStack:
     treble_bend: float = 1.0
     bass_bend: float = 3.3
     middle_bend: float = 1.0
+    load: float = 1e15
     fixed: tuple[str, ...] = ()
     kind: ClassVar[str] = "tone-stack"
     CONTROLS: ClassVar = ("bass", "middle", "treble")
@@ -75,17 +78,17 @@ class ToneStack:
         Parameter("treble", 0.0, unit="ohm"), Parameter("bass", 0.0, unit="ohm"), Parameter("middle", 0.0, unit="ohm"),
         Parameter("slope", 0.0, unit="ohm"), Parameter("c1", 0.0, unit="F"), Parameter("c2", 0.0, unit="F"),
         Parameter("c3", 0.0, unit="F"), Parameter("treble_bend", 0.0), Parameter("bass_bend", 0.0),
-        Parameter("middle_bend", 0.0))
+        Parameter("middle_bend", 0.0), Parameter("load", 0.0, unit="ohm"))
 
     def __post_init__(self):
         if not all(value > 0.0 for value in values(self)):
             raise CircuitError("every component of a tone stack must be positive")
 
     def analog(self, shares: Mapping[str, float]) -> tuple[np.ndarray, np.ndarray]:
-        """Numerator b0..b3 and denominator a0..a3 in rising powers of s: Yeh and Smith (2006), eq. 1 to 7."""
+        """Numerator b0..b3 and denominator a0..a3 in rising powers of s: Yeh and Smith (2006), eq. 1 to 7, and the load."""
         tracks = tuple(max(shares[name], 0.0) ** bend for name, bend in
                        (("treble", self.treble_bend), ("bass", self.bass_bend), ("middle", self.middle_bend)))
-        return tone_stack((self.treble, self.bass, self.middle, self.slope, self.c1, self.c2, self.c3), tracks)
+        return tone_stack((self.treble, self.bass, self.middle, self.slope, self.c1, self.c2, self.c3), tracks, self.load)
 
     def coefficients(self, sample_rate, shares):
         """Digital transfer function by the bilinear transform."""

@@ -12,7 +12,7 @@ Nielsen, "Damping parameter in Marquardt's method", IMM-REP-1999-05: the update 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Callable, Mapping
 
 import numpy as np
@@ -133,6 +133,22 @@ def levelled(recordings, sample_rate: float, share: float, *, seconds: float = 0
         weight = (np.maximum(power, 0.0) / whole + floor) ** -share
         found.append(Recording(r.x, r.y, r.positions, r.skip, weight))
     return tuple(found)
+
+
+def evened(recordings) -> tuple[Recording, ...]:
+    """The recordings with weights by which every position of the knobs counts alike in `weighted_esr`, however loud it is.
+
+    One position alone is left as it is.
+    """
+    energies: dict[tuple, float] = {}
+    places = [tuple(sorted(r.positions.items())) for r in recordings]
+    for place, r in zip(places, recordings):
+        energies[place] = energies.get(place, 0.0) + r.weighted_energy
+    if len(energies) < 2 or min(energies.values()) <= 0.0:
+        return tuple(recordings)
+    mean = sum(energies.values()) / len(energies)
+    return tuple(replace(r, weight=(np.ones(len(r.y)) if r.weight is None else r.weight) * (mean / energies[place]))
+                 for place, r in zip(places, recordings))
 
 
 def normal_equations(block, recordings, weights, emphasis: float = 0.0):

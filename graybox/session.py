@@ -127,7 +127,7 @@ class Session:
         began = time.process_time()
         self.steps = []
         if waiting is not None:
-            return self._finish(name, polished(waiting, self.material, seconds=share * self.left,
+            return self._finish(name, polished(self.material.released(waiting), self.material, seconds=share * self.left,
                                                on_step=self.on_step(name)), began)
         return self._finish(name, fit_structure(name, self.fitted, self.material, self.rng, seconds=share * self.left,
                                                 say=self.say, on_step=self.on_step(name)), began)
@@ -167,9 +167,11 @@ class Session:
         self.chosen, self.material = name, finer
 
     def finish(self):
-        """Last steps on all audio; the held-out error keeps the value from before them."""
+        """Last steps on all audio, if it is so little that what was held out adds to it; the held-out error keeps the value from before them."""
         block = self.fitted[self.chosen]
         self.held = esr(block, self.material.hold)
+        if sum(len(r.x) for r in self.material.train) > FINER:
+            return
         self.say(f"{self.chosen}: last steps, held-out audio included")
         try:
             self.last = finished(block, self.material, seconds=max(self.left, 0.1 * self.seconds)).block

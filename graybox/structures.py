@@ -1,7 +1,8 @@
 """The ladder of structures, from one filter and one curve to two curves with creeping bias, each grown from the last.
 
 A structure is a name and a way to reach it: its starts come from the grid, from the division of poles and zeros, or from
-a simpler structure that was fitted before. The pole frequencies of the banks move too; they stay stable.
+a simpler structure that was fitted before. The pole frequencies of the banks move too; they stay stable. Recordings at several
+positions of the knobs are fitted in two halves: what stands before the knobs grows at one position, then all positions descend.
 """
 
 from __future__ import annotations
@@ -18,8 +19,9 @@ from graybox.blocks import Block
 from graybox.chain import Static
 from graybox.doubling import doubled_recording
 from graybox.filters import Gain
+from graybox.linear import LinearCircuit
 from graybox.optimise import Descent, Recording, levenberg_marquardt
-from graybox.parameters import free_mask
+from graybox.parameters import free_mask, names
 from graybox.partition import fit_partitioned
 
 LADDER = ("hammerstein", "wh-poles", "wh-bank", "wiener", "wh-parallel", "wh-memory", "wh-bias", "wh-sag", "lnlnl", "lnlnl-bias")
@@ -29,6 +31,8 @@ GROWS_FROM = {"wh-parallel": "wh-bank", "wh-memory": "wh-bank", "wh-sag": "wh-ba
 SHORT = 90_000  # samples of the first, short descents (all recordings together)
 LEAST = 60_000  # samples of one stretch while the structure grows, if there are enough
 GROWTH = 350_000  # samples of the descents while the structure grows
+JOINT = 900_000  # samples of the descent of all positions together: every recording's share must still tell about its treble
+ALONE = 0.7  # of the time, for what grows at one position
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +45,37 @@ class Material:
     middle: tuple = ()
     controls: tuple = ()
     emphasis: float = 0.0
+
+    def brightest(self) -> "Material | None":
+        """The recordings at the position whose targets have the most treble, the circuit between the stages as it is.
+
+        The harmonics of a distortion tell most about what is before the knobs, and there they are least filtered away. None if there is
+        one position only, no circuit, or too little audio at that position to grow with.
+        """
+        groups: dict[tuple, list[int]] = {}
+        for i, r in enumerate(self.train):
+            groups.setdefault(tuple(sorted(r.positions.items())), []).append(i)
+        if len(groups) < 2 or not self.middle:
+            return None
+
+        def treble(group):
+            return sum(float(np.sum(np.diff(self.train[i].y) ** 2)) for i in group) / max(sum(self.train[i].energy for i in group), 1e-300)
+
+        chosen = max(groups.values(), key=treble)
+        if sum(len(self.train[i].x) for i in chosen) < SHORT:
+            return None
+        still = tuple(replace(stage, network=replace(stage.network, fixed=names(stage.network))) if isinstance(stage, LinearCircuit) else stage
+                      for stage in self.middle)
+        return replace(self, train=tuple(self.train[i] for i in chosen), hold=tuple(self.hold[i] for i in chosen), middle=still)
+
+    def released(self, block: Block) -> Block:
+        """The block with the numbers of the circuit between its stages as free as they were given."""
+        given = [stage.network.fixed for stage in self.middle if isinstance(stage, LinearCircuit)]
+        at = [i for i, stage in enumerate(block.stages) if isinstance(stage, LinearCircuit)]
+        stages = list(block.stages)
+        for i, fixed in zip(at, given):
+            stages[i] = replace(stages[i], network=replace(stages[i].network, fixed=fixed))
+        return replace_stages(block, stages)
 
     def doubled(self) -> "Material":
         """The recordings at twice their rate; the stages between the curves stay with the block, which takes them along."""
@@ -97,6 +132,12 @@ def fit_structure(name: str, fitted: dict[str, Block], material: Material, rng: 
     if material.middle and name not in WITH_MIDDLE:
         raise FitError(f"the structure {name!r} has no place for a linear circuit between its stages",
                        mend=f"Ask for one of {', '.join(WITH_MIDDLE)}.")
+    one = material.brightest()
+    if one is not None:
+        alone = fit_structure(name, {}, one, rng, seconds=ALONE * seconds, say=lambda text: say(f"one position, {text}"), on_step=on_step)
+        say(f"{name}: all positions")
+        return levenberg_marquardt(material.released(alone.block), stretches(material.train, JOINT, rng), material.hold, iterations=100, tolerance=1e-3,
+                                   patience=6, seconds=max(deadline - time.process_time(), 0.1), emphasis=material.emphasis, balanced=True, on_step=on_step)
     before = GROWS_FROM.get(name)
     if before is not None and before not in fitted:
         fitted[before] = fit_structure(before, fitted, material, rng, seconds=0.4 * seconds, say=say,

@@ -16,11 +16,11 @@ from graybox.chain import Static
 from graybox.checks import check_order
 from graybox.curves import DiodePair, Tanh, TanhSum
 from graybox.doubling import doubled
-from graybox.filters import Cascade, Delay
+from graybox.filters import Cascade, Delay, Gain
 from graybox.fit import fit
 from graybox.linear import LinearCircuit, ToneStack
-from graybox.optimise import Recording, esr, levenberg_marquardt, render
-from graybox.parameters import values, with_values
+from graybox.optimise import Recording, esr, evened, levenberg_marquardt, render, weighted_esr
+from graybox.parameters import free_mask, values, with_values
 from graybox.store import block_from_json, block_to_json
 from graybox.structures import Material, fit_structure
 
@@ -118,6 +118,50 @@ def test_one_fit_over_several_positions_of_a_white_box_tone_stack():
     fresh = noise(30, 5000, 0.5)
     truth = render(true, fresh, unseen)
     assert np.sum((render(result.block, fresh, unseen) - truth) ** 2) / np.sum(truth**2) < 1e-6
+
+
+def test_what_stands_before_the_knobs_grows_at_the_brightest_position():
+    """Three positions of a twin: the growth hears the one with most treble, its stack stands still there, and all numbers move afterwards."""
+    knobs = tuple(Control(name, 0.0, 10.0, 5.0) for name in ToneStack.CONTROLS)
+    stack = ToneStack(bass_bend=2.0, load=3e5, fixed=("treble", "bass", "middle", "treble_bend", "middle_bend"))
+    true = replace(stack, slope=39e3, c1=400e-12, load=6e5)
+    places = [dict(bass=9.0, middle=4.0, treble=1.0), dict(bass=1.0, middle=1.0, treble=9.0), dict(bass=4.0, middle=8.0, treble=3.0)]
+    x = plucked(7, 2.3)
+
+    def device(x, place):
+        u = lfilter([1.0, -1.0], [1.0, -0.98], x)
+        circuit = Block((LinearCircuit(true, RATE),), RATE, knobs)
+        return lfilter([0.2], [1.0, -0.8], render(circuit, np.tanh(4.0 * u + 0.4) - np.tanh(0.4), place))
+
+    ys = [device(x, place) for place in places]
+    train = tuple(Recording(x, y, place, 2000) for y, place in zip(ys, places))
+    material = Material(train, train, RATE, (LinearCircuit(stack, RATE),), knobs)
+    assert replace(material, middle=()).brightest() is None
+    assert replace(material, train=tuple(r.cut(0, 40_000, 2000) for r in train)).brightest() is None
+    alone = material.brightest()
+    assert [r.positions for r in alone.train] == [places[1]] and not free_mask(alone.middle[0]).any()
+    freed = material.released(Block((Static(Tanh()), alone.middle[0]), RATE, knobs))
+    assert freed.stages[1] == material.middle[0]
+    said = []
+    result = fit("wh-bank", [x] * 3, ys, positions=places, middle=material.middle, controls=knobs, sample_rate=RATE,
+                 rng=np.random.default_rng(0), seconds=4.0, progress=lambda done, text: said.append(text))
+    assert any("one position" in text for text in said) and any("all positions" in text for text in said)
+    fresh, unseen = plucked(8, 0.6), dict(bass=6.0, middle=5.0, treble=6.0)
+    assert esr(result.block, [Recording(fresh, device(fresh, unseen), unseen, 2000)]) < 2e-3
+    network = next(stage.network for stage in result.block.stages if isinstance(stage, LinearCircuit))
+    assert network.slope == pytest.approx(39e3, rel=0.1) and network.c1 == pytest.approx(400e-12, rel=0.1)
+
+
+def test_every_position_counts_alike_in_the_held_out_error():
+    """A loud position and a quiet one, half of each wrong: the mean of the two shares, not that of the loud one."""
+    x = noise(3, 4000)
+    loud, quiet = Recording(x, 10.0 * x, {"a": 1.0}), Recording(x, 0.1 * x, {"a": 2.0})
+    block = Block((Gain(10.0),), RATE)
+    still = Block((Gain(10.0),), RATE, (Control("a", 0.0, 10.0, 1.0),))
+    assert weighted_esr(still, [loud, quiet]) == pytest.approx((9.9 / 0.1) ** 2 * 1e-4 / (1.0 + 1e-4), rel=1e-3)
+    assert weighted_esr(still, evened([loud, quiet])) == pytest.approx(0.5 * (9.9 / 0.1) ** 2, rel=1e-3)
+    alone = (Recording(x, x), Recording(x, x))
+    assert evened(alone) == alone and evened(alone)[0].weight is None and weighted_esr(block, evened(alone)) > 0.0
 
 
 def amplifier(x: np.ndarray) -> np.ndarray:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from itertools import product
+
 import numpy as np
 import pytest
 
@@ -175,9 +177,9 @@ def test_fractional_delay_shifts_a_band_limited_signal():
 
 
 def test_tone_stack_against_nodal_analysis():
-    """The closed form of Yeh and Smith against the node equations of the circuit, solved at each frequency."""
-    stack = ToneStack(bass_bend=1.0)
-    for bass, middle, treble in ((0.5, 0.5, 0.5), (0.0, 0.1, 1.0), (1.0, 0.9, 0.2)):
+    """The closed form of Yeh and Smith, and what a load changes in it, against the node equations of the circuit, solved at each frequency."""
+    for load, (bass, middle, treble) in product((1e15, 1e6, 5e4), ((0.5, 0.5, 0.5), (0.0, 0.1, 1.0), (1.0, 0.9, 0.2))):
+        stack = ToneStack(bass_bend=1.0, load=load)
         b, a = stack.analog({"bass": bass, "middle": middle, "treble": treble})
         for f in (30.0, 500.0, 7000.0):
             s = 2j * np.pi * f
@@ -208,6 +210,7 @@ def _tone_stack_nodes(p, s, bass, middle, treble):
     join(2, 5, s * p.c3)
     join(4, 5, 1.0 / max((1.0 - middle) * p.middle, tiny))
     join(5, None, 1.0 / max(middle * p.middle, tiny))
+    join(6, None, 1.0 / p.load)
     Y[0] = 0.0
     Y[0, 0], right[0] = 1.0, 1.0
     return np.linalg.solve(Y, right)[6]

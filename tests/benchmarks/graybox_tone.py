@@ -36,10 +36,11 @@ def main() -> None:
     structure = sys.argv[2] if len(sys.argv) > 2 else "lnlnl-bias"
     seconds = float(sys.argv[3]) if len(sys.argv) > 3 else 400.0
     xs, ys, places, rate = clips((1, 2, 3, 4, 5))
-    # Potentiometers of treble and bass as on the amplifier's schematic, treble and middle linear: of each knob the recordings know one
-    # place inside its travel, too few to tell a bend from a value. What else is in the stack is fitted.
-    stack = ToneStack(treble=220e3, bass=1e6, middle=22e3, slope=33e3, c1=470e-12, c2=22e-9, c3=22e-9, bass_bend=2.0,
-                      fixed=("treble", "bass", "treble_bend", "middle_bend"))
+    # Component values as on the amplifier's schematic, where the stack is loaded by a volume control of 1 megohm. Pots stay, what else is in
+    # the stack is fitted from there. Of each knob the recordings know one place inside its travel, too few to tell a bend from a value:
+    # treble and middle are linear, only the bend of the bass pot is fitted.
+    stack = ToneStack(treble=200e3, bass=1e6, middle=20e3, slope=33e3, c1=470e-12, c2=22e-9, c3=22e-9, bass_bend=2.0, load=1e6,
+                      fixed=("treble", "bass", "middle", "treble_bend", "middle_bend"))
     knobs = tuple(Control(name, 0.0, 10.0, 5.0) for name in ToneStack.CONTROLS)
     began = time.process_time()
     result = fit(structure, xs, ys, positions=places, middle=(LinearCircuit(stack, rate),), controls=knobs, sample_rate=rate,
