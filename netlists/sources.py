@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from circuits.elements import BehaviouralCurrent, BehaviouralVoltage, CurrentSource, VoltageSource
 from circuits.expressions import Call, Value
+from circuits.units import parse_number
 from circuits.waveforms import Waveform
 from netlists.assembly import BOOKKEEPING, Assembly, Fields
 from netlists.passives import parallel_extras, series_resistance
@@ -52,6 +53,8 @@ def source(assembly: Assembly, fields: Fields) -> None:
             shape, numbers = _SHAPES[key], []
             while found and not _is_keyword(found[0]):
                 numbers.append(_point(fields, found.pop(0), shape, numbers))
+            listed = fields.take("file") if shape == "pwl" and not numbers else None
+            numbers += _listed(fields, listed) if listed is not None else []
             _check(fields, shape, numbers, word)
         elif key in ("tbl", "table") and not is_voltage:  # LTspice: a current that depends on the source's own voltage
             while found and not _is_keyword(found[0]):
@@ -102,6 +105,19 @@ def _point(fields: Fields, word: Word, shape: str, before: list[Value]) -> Value
             return last + value
         return Call("add", (expression(last), expression(value)))
     return value
+
+
+def _listed(fields: Fields, span) -> list[Value]:
+    """``PWL file=NAME``: pairs of time and value, as rows of a text file that lies where includes may lie."""
+    deck, place = fields.scope.deck, span.place()
+    name = span.text.strip().strip("'\"")
+    path = deck.files.find(name, None, place)
+    if path is None:
+        fields.fail(f"plays the file {name!r}, which is not there", "Put the file beside the netlist, or give its folder with --include-path.", place)
+    try:
+        return [parse_number(word) for word in deck.files.read(path, place).replace(",", " ").replace(";", " ").split()]
+    except ValueError as error:
+        fields.fail(f"plays {name}: {error}", "Give a pair of time and value in each row.", place)
 
 
 def _check(fields: Fields, shape: str, numbers: list[Value], word: Word) -> None:

@@ -244,3 +244,67 @@ def test_a_deck_with_an_output_in_the_air_is_written_with_a_shunt():
     open_ended = read_text("title\nVin in 0 0\nC1 in out 1u\n")
     assert "rshunt" not in write(loaded) and ".options rshunt=1e12\n" in write(open_ended)
     assert [element.name for element in read_text(write(open_ended)).elements] == ["vin", "c1"]
+
+
+SWITCHED = "title\nVin in 0 AC 1\nVc c 0 1\nS1 in out c 0 SX\nR1 out 0 1k\n.model SX SW[Ron=250 Vt=0.5]\n"
+
+
+def test_square_brackets_around_the_values_of_a_model():
+    found = read_text(SWITCHED).element("s1").card
+    assert (found.kind, dict(found.values)) == ("sw", {"ron": 250.0, "vt": 0.5})
+
+
+def test_a_step_with_an_equals_sign():
+    circuit = read_text("title\nVin in 0 AC 1\nR1 in out {10k*h}\nR2 out 0 10k\n.step param h=0.25 1 .1\n")
+    assert circuit.bound().element("r1").value == 2500.0 and any(".step: h is taken at its first value, 0.25" in note for note in circuit.notes)
+
+
+def test_a_capacitor_with_a_rating_in_volts():
+    circuit = read_text("title\nVin in 0 AC 1\nC1 in out 1u V=100 Irms=4.58 Rser=0.025\nR1 out 0 1k\n")
+    assert any("ratings" in note for note in circuit.notes) and not any("not understood" in note for note in circuit.notes)
+    assert circuit.element("c1").value == 1e-6 and circuit.element("c1#rser").value == 0.025
+
+
+def test_a_waveform_from_a_file(tmp_path):
+    (tmp_path / "notes.txt").write_text("0\t0\n1m\t2\n2m\t2\n3m,-1\n")
+    deck = "title\nVin in 0 0\nV1 key 0 PWL file=notes.txt\nR1 in out 1k\nR2 key out 1k\n*@ input Vin\n*@ output key\n"
+    (tmp_path / "a.cir").write_text(deck)
+    circuit = read(tmp_path / "a.cir")
+    assert circuit.element("v1").waveform.values == (0.0, 0.0, 1e-3, 2.0, 2e-3, 2.0, 3e-3, -1.0)
+    heard = NodalProcessor(circuit, 48000.0).process(np.zeros(145))
+    assert heard[[24, 48, 72, 120, 144]] == pytest.approx([1.0, 2.0, 2.0, 0.5, -1.0], abs=1e-9)
+    for words, text in (("not there", deck.replace("notes", "none")), ("plays notes.txt: 'two' is not a number", deck)):
+        (tmp_path / "notes.txt").write_text("0 0 1m two")
+        (tmp_path / "a.cir").write_text(text)
+        with pytest.raises(NetlistError, match=words):
+            read(tmp_path / "a.cir")
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.cir").write_text(deck.replace("notes.txt", "../notes.txt"))
+    with pytest.raises(NetlistError, match="leaves the folder"):
+        read(tmp_path / "in" / "a.cir")
+
+
+def drawn(tmp_path, *lines, encoding="utf-8"):
+    (tmp_path / "a.asc").write_bytes("\n".join(["Version 4", "SHEET 1 880 680", *lines, ""]).encode(encoding))
+    return read(tmp_path / "a.asc")
+
+
+def test_a_source_whose_value_nobody_gave(tmp_path):
+    circuit = drawn(tmp_path, "FLAG 0 16 in", "FLAG 0 96 0", "FLAG 160 16 in", "FLAG 160 96 0", "SYMBOL voltage 0 0 R0", "SYMATTR InstName V1", "SYMBOL res 144 0 R0", "SYMATTR InstName R1", "SYMATTR Value 1k")
+    assert circuit.element("v1").dc == 0.0 and any("V1: nobody gave it a value" in note for note in circuit.notes)
+
+
+@pytest.mark.parametrize("micro, encoding", [("ľ", "utf-8"), ("Âµ", "utf-8"), ("µ", "cp1252")])
+def test_a_micro_sign_that_was_garbled_on_its_way(micro, encoding, tmp_path):
+    circuit = drawn(tmp_path, "FLAG 0 16 in", "FLAG 0 96 0", "FLAG 160 0 in", "FLAG 160 64 0", "SYMBOL voltage 0 0 R0", "SYMATTR InstName V1", "SYMATTR Value AC 1",
+                    "SYMBOL cap 144 0 R0", "SYMATTR InstName C1", f"SYMATTR Value 2{micro}2", encoding=encoding)
+    assert circuit.element("c1").value == pytest.approx(2.2e-6, rel=1e-12)
+
+
+def test_a_drawn_subcircuit_that_is_named_twice(tmp_path):
+    circuit = drawn(tmp_path, "FLAG 0 16 in", "FLAG 0 96 0", "FLAG -32 80 in", "FLAG -32 112 out", "FLAG 0 64 p", "FLAG 0 128 0", "FLAG 32 96 out",
+                    "SYMBOL voltage 160 0 R0", "SYMATTR InstName V1", "SYMATTR Value AC 1", "FLAG 160 16 in", "FLAG 160 96 0",
+                    "SYMBOL voltage 260 0 R0", "SYMATTR InstName V2", "SYMATTR Value 9", "FLAG 260 16 p", "FLAG 260 96 0",
+                    "SYMBOL Opamps\\\\opamp2 0 32 R0", "SYMATTR InstName U1", "SYMATTR Value MINE", "SYMATTR SpiceModel MINE",
+                    "TEXT 0 0 Left 2 !.subckt MINE 1 2 3 4 5\\nE1 5 0 1 2 1e5\\nR3 3 4 1meg\\n.ends")
+    assert {element.name for element in circuit.elements} >= {"x§u1.e1", "x§u1.r3"}

@@ -1,14 +1,16 @@
 """The sample loop: port prediction, a guarded Newton on each block of ports, state update. Table-driven; the oracle of emitted kernels.
 
 Each block starts from the previous sample's solution moved by the last Jacobian, iterates with limited steps, and if that
-fails follows a path from a solution that is known (the previous ports under the source that they would solve) to the wanted one in adaptive steps.
+fails follows a path from a solution that is known (the previous ports under the source that they would solve) to the wanted one in adaptive steps. Where the
+path ends at a fold, as when a comparator switches, pseudo-time (Kelley, Keyes 1998) takes the ports to where they rest again.
 The final Newton step is applied to the laws' outputs to first order, so that the linear network is always solved exactly.
 What remains at a port is the second-order term, dq^2 / (2 bend), with the voltage over which its law bends (n Vt for a junction):
 a step is the last one when that is below the tolerance, and the report calls it the residual.
 
 References
 ----------
-Yeh, Abel, Smith 2010, section IV; Holters, Zölzer 2011 (homotopy for the nonlinear equation of a DK model).
+Yeh, Abel, Smith 2010, section IV; Holters, Zölzer 2011 (homotopy for the nonlinear equation of a DK model);
+Kelley, Keyes: Convergence analysis of pseudo-transient continuation, SIAM J. Numer. Anal. 35(2), 1998.
 """
 
 from __future__ import annotations
@@ -27,7 +29,8 @@ PLAIN = 24  # Newton steps before the homotopy takes over
 PATH = 16  # Newton steps for each point on the homotopy's path
 POINTS = 48  # points tried on the path
 ROUNDING = 1e-6  # volts: an error below it that 8 steps did not halve is rounding, as where two blocking junctions share a node in the teraohms
-NEWTON, AIM, WALK, STAND = range(4)  # what the solver of a block is at: plain Newton, the path's beginning, the path, its furthest point
+FALLS = 240  # steps of pseudo-time behind a fold
+NEWTON, AIM, WALK, FALL, STAND = range(5)  # what the solver of a block is at: plain Newton, the path's beginning, the path, beyond its end, nothing left
 
 
 class Motion(NamedTuple):
@@ -104,12 +107,12 @@ def tally() -> Tally:
 
 
 @kernel(bare=True)
-def _jacobian(port, column, KT, first, last, lo, n, slope, M):
-    """The transpose of I - K dw/dq for the ports of a block, from slopes ``first`` to before ``last``."""
+def _jacobian(port, column, KT, first, last, lo, n, slope, M, inertia):
+    """The transpose of (1 + inertia) I - K dw/dq for the ports of a block, from slopes ``first`` to before ``last``."""
     for i in range(n):
         for r in range(n):
             M[i, r] = 0.0
-        M[i, i] = 1.0
+        M[i, i] = 1.0 + inertia
     for s in range(first, last):
         i, c, g = port[s] - lo, column[s], slope[s]
         if i >= 0 and g != 0.0:
@@ -128,6 +131,18 @@ def _solve(M, pivots, dq, lo, n, fresh):
         return False
     substitute(M, pivots, dq[lo:lo + n], n)
     return True
+
+
+@kernel(bare=True)
+def _upright(M, pivots, n):
+    """Whether the determinant of a factored Jacobian is positive, as it is wherever the ports' own motion would come to rest."""
+    if n == 1:
+        return M[0, 0] > 0.0
+    positive = True
+    for k in range(n):
+        if (M[k, k] < 0.0) != (pivots[k] != k):
+            positive = not positive
+    return positive
 
 
 @kernel(bare=True)
@@ -191,7 +206,7 @@ def solve_block(model, b, motion, scratch, tolerance):
         if size == np.inf:
             for r in range(lo, hi):
                 q[r] = saved[r]
-    stage, used, count, points = NEWTON, 0, 0, 0
+    stage, used, count, points, inertia = NEWTON, 0, 0, 0, 0.0
     done, step, share = 0.0, 0.25, 0.0
     good, size, least, stuck = False, np.inf, np.inf, 0
     while True:
@@ -220,8 +235,25 @@ def solve_block(model, b, motion, scratch, tolerance):
         else:
             used += 1
             count += 1
-            _jacobian(laws.slope_port, laws.slope_column, KT, s0, s1, lo, n, slope, M)
+            _jacobian(laws.slope_port, laws.slope_column, KT, s0, s1, lo, n, slope, M, inertia)
             failed = not _solve(M, pivots, dq, lo, n, 1)
+            if stage == FALL:
+                # The path has ended at a fold: a comparator or a multivibrator lets go. The ports fall to where they rest again, q' = goal + K w - q, by
+                # the backward rule in steps 1 / inertia, which must be short enough for motion to go where it really goes.
+                if failed or not _upright(M, pivots, n):
+                    inertia = 10.0 * inertia + 1e-3
+                else:
+                    size, cut = _move(q, dq, lo, hi, model.limits, model.bend)
+                    if not cut and size <= tolerance and inertia == 0.0:
+                        _carry(laws.slope_port, laws.slope_column, s0, s1, lo, slope, dq, w)
+                        good = True
+                        break
+                    inertia = 0.3 * inertia if inertia > 1e-6 else 0.0
+                if count >= FALLS or size == np.inf or inertia > 1e12:
+                    stage = STAND
+                    for r in range(lo, hi):
+                        q[r] = saved[r]
+                continue
             if not failed:
                 size, cut = _move(q, dq, lo, hi, model.limits, model.bend)
                 failed = size == np.inf
@@ -251,7 +283,9 @@ def solve_block(model, b, motion, scratch, tolerance):
             count, least, stuck = 0, np.inf, 0
             points += 1
             if points > POINTS or step < 1e-9:
-                stage = STAND
+                stage = FALL
+                for r in range(lo, hi):
+                    target[r] = goal[r]
             else:
                 share = done + step if done + step < 1.0 else 1.0
                 for r in range(lo, hi):
