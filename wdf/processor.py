@@ -19,6 +19,7 @@ from circuits.graph import check, check_ends
 from circuits.nodal import transient
 from circuits.nodal.account import counted, demand
 from circuits.nodal.equations import assemble
+from circuits.nodal.model import leaking
 from circuits.nodal.operating import OperatingPoint, starting_point
 from circuits.nodal.processor import KERNELS, TOLERANCE
 from circuits.processor import Run, State, check_samples, check_state, turned as turned_controls
@@ -169,7 +170,9 @@ class WdfProcessor:
         """Where the circuit rests at the present control positions."""
         self._update()
         if self._rest is None:
-            self._rest = starting_point(assemble(reduce(self.circuit)), self.strict)
+            equations = assemble(reduce(self.circuit))
+            lent = any(adaptor.lent for adaptor in self._tree.adaptors)
+            self._rest = starting_point(leaking(equations) if lent else equations, self.strict)
         return self._rest
 
     @property

@@ -127,29 +127,50 @@ def discretise(equations: Equations, sample_rate: float, rule: str = "trapezoida
     if solution is None:
         # nodes between nonlinear parts: lend them a conductance between that of a junction that blocks (1e-10) and one that
         # conducts (1e-2): what is lent is subtracted again, and rounding costs least half way
-        e = lend_conductance(equations, 1e-6)
+        e = lend_conductance(leaking(equations), 1e-6)
         solution = refined_solution(e, a, right_sides(e))
     if solution is None:
         raise _singular(e, a)
     return _model(e, solution, sample_rate, a, keep)
 
 
-def lend_conductance(equations: Equations, siemens: float) -> Equations:
-    """Add a conductance across every nonlinear port that is a node voltage, and take it back inside the laws but for SPICE's GMIN.
+def _between_nodes(equations: Equations):
+    """Index and row of the ports that are the voltage of a node, or between two."""
+    for k, row in enumerate(equations.Q):
+        nodes = np.flatnonzero(row)
+        if len(nodes) and nodes.max() < equations.n_nodes and np.all(np.abs(row[nodes]) == 1.0):
+            yield k, row
 
-    Where nodes hang on nonlinear parts only, the linear network alone is singular; with this it is not. And where all the parts at such a node block,
-    as in a bridge of rectifiers without a ground, or do not exist, as behind a supply pin that nothing is connected to, GMIN alone says where it is.
+
+def leaking(equations: Equations) -> Equations:
+    """SPICE's GMIN across every nonlinear port that is a node voltage.
+
+    Where all the parts at a node block, as in a bridge of rectifiers without a ground, or do not exist, as behind a supply pin that nothing is connected to,
+    it alone says where the node is.
+    """
+    G = equations.G.copy()
+    for _, row in _between_nodes(equations):
+        G += GMIN * np.outer(row, row)
+    return replace(equations, G=G)
+
+
+def at_rest(equations: Equations, model: DkModel) -> Equations:
+    """The equations of the operating point from which a model of them starts: they leak where the model does, so that it stands still there."""
+    return equations if len(model.equations.entries) == len(equations.entries) else leaking(equations)
+
+
+def lend_conductance(equations: Equations, siemens: float) -> Equations:
+    """Add a conductance across every nonlinear port that is a node voltage, and take it back inside the laws: exact.
+
+    Where nodes hang on nonlinear parts only, the linear network alone is singular; with this it is not.
     """
     G, P = equations.G.copy(), equations.P
     entries = list(equations.entries)
     columns = [P]
     charge = list(equations.charge_columns)
-    for k, row in enumerate(equations.Q):
-        nodes = np.flatnonzero(row)
-        if len(nodes) == 0 or nodes.max() >= equations.n_nodes or np.any(np.abs(row[nodes]) != 1.0):
-            continue
+    for k, row in _between_nodes(equations):
         G += siemens * np.outer(row, row)
-        entries.append(Entry("lent conductance", LINEAR, (GMIN - siemens,), ((k, 1.0),), ((P.shape[1] + len(columns) - 1, 1.0, 0),), None))
+        entries.append(Entry("lent conductance", LINEAR, (-siemens,), ((k, 1.0),), ((P.shape[1] + len(columns) - 1, 1.0, 0),), None))
         columns.append(row[:, None])
     return replace(equations, G=G, P=np.hstack(columns), entries=tuple(entries), charge_columns=np.array(charge, dtype=np.int64))
 
