@@ -103,11 +103,12 @@ def drawing_page(text: str, path: str, files: Files, folder: Path | None, notes,
     sections: dict = {}
     for placed, symbol in zip(drawing.symbols, symbols):
         place = Place(path, placed.line)
-        if symbol.block:
-            inner = _block(placed.name, symbol, files, folder, place, notes, level)
-            for one in inner.subcircuits:
-                subcircuits.setdefault(one.name, one)
+        inner = _block(placed.name, symbol, files, folder, place, notes, level) if symbol.block else None
+        for one in inner.subcircuits if inner is not None else ():
+            subcircuits.setdefault(one.name, one)
         card, includes = _card(placed, symbol, nets, place, notes)
+        if symbol.block and inner is None:
+            includes += [f".lib {name}" for name in _beside(placed.name, files, folder, place)]
         stretches += [Stretch(line, path, placed.line, True) for line in (card, *includes) if line]
     for body, line in drawing.texts:
         found = page(Stretch(body, path, line, True), main=True)
@@ -272,14 +273,21 @@ def _card(placed: _Placed, symbol: Symbol, nets: Nets, place: Place, notes) -> t
     return " ".join([name, *nodes, " ".join(text.split("\n"))]), includes
 
 
-def _block(name: str, symbol: Symbol, files: Files, folder: Path | None, place: Place, notes, level: int) -> Page:
-    """The drawing behind a symbol, as a subcircuit whose pins are its flags."""
+def _beside(name: str, files: Files, folder: Path | None, place: Place) -> list[str]:
+    """Libraries of a symbol's name: what a block without a drawing must stand for."""
+    base = name.replace("\\", "/").split("/")[-1]
+    return [found for suffix in (".sub", ".lib", ".cir") if files.find(found := base + suffix, folder, place) is not None]
+
+
+def _block(name: str, symbol: Symbol, files: Files, folder: Path | None, place: Place, notes, level: int) -> Page | None:
+    """The drawing behind a symbol, as a subcircuit whose pins are its flags; None where there is no drawing, but a subcircuit of that name may be."""
     base = name.replace("\\", "/").split("/")[-1]
     if level >= MAX_LEVELS:
         raise NetlistError(f"the drawing {base} contains itself, or drawings are nested more than {MAX_LEVELS} deep", place=place)
     found = files.find(f"{base}.asc", folder, place)
     if found is None:
-        raise NetlistError(f"the symbol {base} stands for a drawing that is not there", place=place, mend=f"Put {base}.asc beside this drawing.")
+        notes.lose(f"the symbol {base} stands for a drawing, {base}.asc, which is not there; a subcircuit of that name is taken", place)
+        return None
     inner, _ = drawing_page(files.read(found, place), str(found), files, found.parent, notes, level + 1)
     lines = [stretch.text for stretch in inner.stretches]
     nested = [one.stretch.text + "\n.ends" for one in inner.subcircuits]
