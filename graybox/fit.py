@@ -101,7 +101,7 @@ def fit(what: str | Block, x, y, *, sample_rate: float, rng: np.random.Generator
         Also fit a fractional delay (adds 24 samples of latency).
     double : bool
         Descend once more at twice the sample rate, which bright inputs before hard curves ask for, and keep that block (it then runs at
-        twice the rate) if its held-out error is lower. For structures by name.
+        twice the rate) unless its held-out error is higher by a twentieth. For structures by name.
     hold : float
         Share of each recording, at its end, kept out of the descent.
     emphasis : float

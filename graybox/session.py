@@ -24,7 +24,9 @@ from graybox.structures import LADDER, finished, fit_structure, free_numbers, po
 _log = logging.getLogger(__name__)
 CHECKPOINT, CHECKPOINT_VERSION = "ampwright-fit", 1
 CLEAN = 2e-5  # held-out ESR below the noise of any recording of an amplifier: nothing richer can be told apart
-FINER = 1_400_000  # samples of the descent at twice the rate
+PLENTY = 1_400_000  # samples of training audio to which the part held out adds nothing
+WORSE = 1.05  # a held-out error larger by this factor is more than the draw of stretches
+FINER = 2_800_000  # samples of the descent at twice the rate
 SHARES = {"lnlnl": 0.5, "lnlnl-bias": 0.6, "wh-parallel": 0.07, "wh-memory": 0.07, "wh-sag": 0.07}  # of the time left; a quarter for others
 
 
@@ -152,7 +154,11 @@ class Session:
             self._finish(name, descent, began)
 
     def double(self):
-        """The chosen block at twice the rate, for a last descent there; kept if its held-out error is lower."""
+        """The chosen block at twice the rate, for a last descent there; kept unless its held-out error says that it is worse.
+
+        What is held out is no brighter than what was heard. Where both rates do alike there, the finer one is nearer to what the device does
+        with a brighter input.
+        """
         name, finer = f"{self.chosen} at twice the rate", self.material.doubled()
         if name not in self.fitted:
             before = weighted_esr(self.fitted[self.chosen], self.material.hold)
@@ -161,7 +167,7 @@ class Session:
             part = replace(finer, train=stretches(finer.train, FINER, self.rng))
             descent = polished(start, part, seconds=0.8 * self.left, iterations=60, on_step=self.on_step(name))
             self._finish(name, descent, began)
-            if descent.held_out > before:
+            if descent.held_out > WORSE * before:
                 self.chosen = single
                 return
         self.chosen, self.material = name, finer
@@ -170,7 +176,7 @@ class Session:
         """Last steps on all audio, if it is so little that what was held out adds to it; the held-out error keeps the value from before them."""
         block = self.fitted[self.chosen]
         self.held = esr(block, self.material.hold)
-        if sum(len(r.x) for r in self.material.train) > FINER:
+        if sum(len(r.x) for r in self.material.train) > PLENTY:
             return
         self.say(f"{self.chosen}: last steps, held-out audio included")
         try:

@@ -31,8 +31,8 @@ GROWS_FROM = {"wh-parallel": "wh-bank", "wh-memory": "wh-bank", "wh-sag": "wh-ba
 SHORT = 90_000  # samples of the first, short descents (all recordings together)
 LEAST = 60_000  # samples of one stretch while the structure grows, if there are enough
 GROWTH = 350_000  # samples of the descents while the structure grows
-JOINT = 900_000  # samples of the descent of all positions together: every recording's share must still tell about its treble
-ALONE = 0.7  # of the time, for what grows at one position
+JOINT = 1_800_000  # samples of the descent of all positions together: what a hundred numbers learn from less does not hold for the rest
+ALONE = 0.65  # of the time, for what grows at one position
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,9 +134,12 @@ def fit_structure(name: str, fitted: dict[str, Block], material: Material, rng: 
                        mend=f"Ask for one of {', '.join(WITH_MIDDLE)}.")
     one = material.brightest()
     if one is not None:
+        until = time.process_time() + ALONE * seconds
         alone = fit_structure(name, {}, one, rng, seconds=ALONE * seconds, say=lambda text: say(f"one position, {text}"), on_step=on_step)
+        say(f"one position, {name}: all recordings")
+        alone = polished(alone.block, one, seconds=max(until - time.process_time(), 0.1), on_step=on_step)
         say(f"{name}: all positions")
-        return levenberg_marquardt(material.released(alone.block), stretches(material.train, JOINT, rng), material.hold, iterations=100, tolerance=1e-3,
+        return levenberg_marquardt(material.released(alone.block), stretches(material.train, JOINT, rng), material.hold, iterations=100, tolerance=3e-3,
                                    patience=6, seconds=max(deadline - time.process_time(), 0.1), emphasis=material.emphasis, balanced=True, on_step=on_step)
     before = GROWS_FROM.get(name)
     if before is not None and before not in fitted:
