@@ -191,6 +191,17 @@ def normal_equations(block, recordings, weights, emphasis: float = 0.0):
     return A, g, total
 
 
+def expected_fall(block, recordings, emphasis: float = 0.0) -> tuple[float, float]:
+    """Squared error of a block, and by how much one step of Gauss and Newton in all its free numbers would lower it were it linear.
+
+    A ridge of 1e-6 of each column's power keeps directions out that the data do not feel.
+    """
+    A, g, error = normal_equations(block, recordings, np.ones(len(recordings)), emphasis)
+    scale = np.sqrt(np.maximum(np.diag(A), 1e-30 * max(np.diag(A).max(), 1e-300)))
+    steep = g / scale
+    return error, float(steep @ np.linalg.solve(A / np.outer(scale, scale) + 1e-6 * np.eye(len(g)), steep))
+
+
 def levenberg_marquardt(block, train, hold=(), *, iterations: int = 50, tolerance: float = 1e-4, patience: int = 6,
                         seconds: float = np.inf, emphasis: float = 0.0, damping: float = 1e-3, goal: float = 0.0,
                         balanced: bool = False, on_step: Callable[[Step, object], None] | None = None) -> Descent:
@@ -295,7 +306,7 @@ def levenberg_marquardt(block, train, hold=(), *, iterations: int = 50, toleranc
             if time.process_time() - started > seconds:
                 break
         if not accepted:
-            stop = "no step lowers the loss any more"
+            stop = "the time is over" if time.process_time() - started > seconds else "no step lowers the loss any more"
             break
         before = loss
         path = path[-2:] + [free + step]

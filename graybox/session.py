@@ -17,9 +17,9 @@ import numpy as np
 from circuits.errors import FitError, ModelFileError
 from graybox.blocks import Block
 from graybox.doubling import doubled
-from graybox.optimise import Step, esr, levenberg_marquardt, weighted_esr
+from graybox.optimise import Step, esr, expected_fall, levenberg_marquardt, weighted_esr
 from graybox.store import block_from_json, block_to_json, read_json, write_json
-from graybox.structures import LADDER, finished, fit_structure, free_numbers, polished, stretches
+from graybox.structures import GROWS_FROM, LADDER, PARTS, finished, fit_structure, free_numbers, polished, promises, stretches
 
 _log = logging.getLogger(__name__)
 CHECKPOINT, CHECKPOINT_VERSION = "ampwright-fit", 1
@@ -27,7 +27,9 @@ CLEAN = 2e-5  # held-out ESR below the noise of any recording of an amplifier: n
 PLENTY = 1_400_000  # samples of training audio to which the part held out adds nothing
 WORSE = 1.05  # a held-out error larger by this factor is more than the draw of stretches
 FINER = 2_800_000  # samples of the descent at twice the rate
-SHARES = {"lnlnl": 0.5, "lnlnl-bias": 0.6, "wh-parallel": 0.07, "wh-memory": 0.07, "wh-sag": 0.07}  # of the time left; a quarter for others
+SHARES = {"lnlnl": 0.4, "lnlnl-bias": 0.5, "wh-parallel": 0.07, "wh-memory": 0.07, "wh-sag": 0.07}  # of the time left; a quarter for others
+WORTH = 0.5  # a part is tried if it promises at least so much of what the most promising one does; the bias always, richer ones grow from it
+LAST = 20  # steps on all audio that a richer start must leave time for
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +151,7 @@ class Session:
         began = time.process_time()
         self.say(f"{name}: all recordings")
         before = weighted_esr(self.fitted[name], self.material.hold)
-        descent = polished(self.fitted[name], self.material, seconds=self.left, on_step=self.on_step(name))
+        descent = polished(self.fitted[name], self.material, seconds=0.8 * self.left, on_step=self.on_step(name))
         if descent.held_out <= before:
             self._finish(name, descent, began)
 
@@ -185,25 +187,72 @@ class Session:
             self.interrupted()
 
     def climb(self, margin, ladder=None):
-        """Try structures from simple to rich and choose the one with fewest numbers whose error is within the margin."""
+        """Try structures from simple to rich and choose the one with fewest numbers whose error is within the margin.
+
+        A part beside a bank and a curve is tried only if it promises enough (`graybox.structures.promises`). Time that is left goes to
+        the same structure from other starts, for minima differ; the held-out error decides.
+        """
+        promised = None
         for name in ladder or LADDER:
             if self.left <= 1.0:
                 break
+            if name in PARTS and "wh-bank" in self.fitted and name not in self.fitted:
+                if promised is None:
+                    self.say("what each further part would be worth")
+                    promised = promises(self.fitted["wh-bank"], self.material, self.rng)
+                if name != "wh-bias" and promised[name] < WORTH * max(promised.values()):
+                    most = max(promised, key=promised.get)
+                    self._left_out(name, f"a step promises {promised[name]:.2g} of the loss, {most} {promised[most]:.2g}")
+                    continue
             try:
                 self.reach(name, SHARES.get(name, 0.25))
             except FitError as error:
-                _log.info("%s left out: %s", name, error)
-                self.tried.append(Attempt(name, 0, float("inf"), 0.0, f"left out: {error}"))
+                self._left_out(name, str(error))
             if self.tried[-1].held_out < CLEAN:
                 break
         usable = [t for t in self.tried if t.structure in self.fitted and np.isfinite(t.held_out)]
         if not usable:
             raise FitError("no structure could be fitted", mend="; ".join(t.stop for t in self.tried[-2:]))
         best = min(t.held_out for t in usable)
-        choice = min((t for t in usable if t.held_out <= margin * best), key=lambda t: (t.numbers, t.held_out))
-        self.chosen = choice.structure
-        self.polish(choice.structure)
-        self.chosen = choice.structure
+        choice = min((t for t in usable if t.held_out <= margin * best), key=lambda t: (t.numbers, t.held_out)).structure
+        self._from_other_starts(choice)
+        self.chosen = choice
+        self.polish(choice)
+        self.chosen = choice
+
+    def _left_out(self, name, why):
+        _log.info("%s left out: %s", name, why)
+        self.tried.append(Attempt(name, 0, float("inf"), 0.0, f"left out: {why}"))
+
+    def _from_other_starts(self, name):
+        """The chain of structures that leads to ``name`` again, from other stretches, as long as the last steps keep their time."""
+        chain = [name]
+        while chain[-1] in GROWS_FROM:
+            chain.append(GROWS_FROM[chain[-1]])
+        if len(chain) == 1:  # nothing was drawn that could fall otherwise
+            return
+        spent = sum(t.seconds for t in self.tried if t.structure in chain)
+        samples = sum(len(r.x) for r in self.material.train)
+        one = self._seconds_of_a_step(self.fitted[name])
+        while self.left > spent + LAST * one * samples:
+            began, others, held = time.process_time(), {}, weighted_esr(self.fitted[name], self.material.hold)
+            self.steps = []
+            for step in reversed(chain):
+                descent = fit_structure(step, others, self.material, self.rng, seconds=self.left, say=self.say, on_step=self.on_step(name))
+                others[step] = descent.block
+            took, self.current = time.process_time() - began, None
+            self.tried.append(Attempt(f"{name}, again", free_numbers(descent.block), float(descent.held_out), took, descent.stop))
+            if descent.held_out < held:
+                self.fitted[name], self.history, self.stop = descent.block, descent.history, descent.stop
+            self.save(force=True)
+            spent = max(spent, took)
+
+    def _seconds_of_a_step(self, block) -> float:
+        """CPU seconds that a step of a descent takes for each sample."""
+        part = stretches(self.material.train, 20_000, self.rng)
+        began = time.process_time()
+        expected_fall(block, part)
+        return 1.5 * (time.process_time() - began) / sum(len(r.x) for r in part)  # half as much again for the errors of its trials
 
     def interrupted(self):
         if self.current is not None:

@@ -20,7 +20,7 @@ from graybox.chain import Static
 from graybox.doubling import doubled_recording
 from graybox.filters import Gain
 from graybox.linear import LinearCircuit
-from graybox.optimise import Descent, Recording, levenberg_marquardt
+from graybox.optimise import Descent, Recording, expected_fall, levenberg_marquardt
 from graybox.parameters import free_mask, names
 from graybox.partition import fit_partitioned
 
@@ -28,9 +28,15 @@ LADDER = ("hammerstein", "wh-poles", "wh-bank", "wiener", "wh-parallel", "wh-mem
 CHOICES = {"auto": LADDER, "wh": ("wh-poles", "wh-bank")}  # names that stand for the best of several structures
 WITH_MIDDLE = ("wh-bank", "wh-bias", "lnlnl", "lnlnl-bias")  # have a place for a linear circuit between their stages
 GROWS_FROM = {"wh-parallel": "wh-bank", "wh-memory": "wh-bank", "wh-sag": "wh-bank", "wh-bias": "wh-bank", "lnlnl": "wh-bias", "lnlnl-bias": "lnlnl", "wiener": "wh-bank"}
+PARTS = ("wh-parallel", "wh-memory", "wh-bias", "wh-sag")  # wh-bank and one part more, nearly silent at the start
 SHORT = 90_000  # samples of the first, short descents (all recordings together)
-LEAST = 60_000  # samples of one stretch while the structure grows, if there are enough
-GROWTH = 350_000  # samples of the descents while the structure grows
+LEAST = 36_000  # samples of one stretch while the structure grows, if there are enough
+FEW = 5  # stretches of a growing structure, if there are fewer recordings
+GROWTH = 180_000  # samples of the descents while the structure grows
+# Two rectifiers before the first curve, each with its own shape: charging with the signal, in milliseconds, and what creeps for a tenth of a
+# second. With one shape for both the error of real amplifiers is twice as large.
+BIASES = ((0.002, 0.012), (0.06,))  # s
+SECOND_BIAS = (0.003,)  # s, before the second curve
 JOINT = 1_800_000  # samples of the descent of all positions together: what a hundred numbers learn from less does not hold for the rest
 ALONE = 0.65  # of the time, for what grows at one position
 
@@ -89,15 +95,23 @@ def free_numbers(block: Block) -> int:
 
 
 def stretches(recordings, samples: int, rng: np.random.Generator) -> tuple[Recording, ...]:
-    """About ``samples`` of audio: from few recordings, long enough for slow states, but from every control position.
+    """About ``samples`` of audio: from few places, long enough for slow states, but from every control position.
 
-    Which recordings and where a stretch begins is drawn; stretches whose target is nearly silent are left out.
+    Which recordings and where a stretch begins is drawn; stretches whose target is nearly silent are left out. A long recording
+    gives several stretches, each from a part of its own.
     """
+    if sum(len(r.x) for r in recordings) <= samples:
+        return tuple(recordings)
     by_position: dict[tuple, list[Recording]] = {}
     for r in recordings:
         by_position.setdefault(tuple(sorted(r.positions.items())), []).append(r)
-    queues = [[group[i] for i in rng.permutation(len(group))] for group in by_position.values()]
-    count = max(min(len(recordings), samples // LEAST), len(queues))
+    count = max(min(samples // LEAST, max(len(recordings), FEW)), len(by_position))
+    queues = []
+    for group in by_position.values():
+        pieces = -(-count // (len(by_position) * len(group)))
+        parts = [part for r in group for part in _pieces(r, pieces)]
+        queues.append([parts[i] for i in rng.permutation(len(parts))])
+    count = min(count, sum(len(queue) for queue in queues))
     picked = []
     while len(picked) < count:
         for queue in queues:
@@ -114,6 +128,41 @@ def stretches(recordings, samples: int, rng: np.random.Generator) -> tuple[Recor
         at = int(rng.choice(np.flatnonzero(power >= 0.5 * power.max())))
         found.append(r.cut(at, at + each, min(2000, each // 3)))
     return tuple(found)
+
+
+def _pieces(recording: Recording, count: int) -> list[Recording]:
+    """The recording in parts of equal length, as many as asked for as long as none is shorter than `LEAST`."""
+    count = max(min(count, len(recording.x) // LEAST), 1)
+    edges = np.linspace(0, len(recording.x), count + 1).astype(int)
+    return [recording.cut(a, b, recording.skip) for a, b in zip(edges[:-1], edges[1:])]
+
+
+def with_part(name: str, block: Block, pairs) -> Block:
+    """A wh-bank block with the part of one of the `PARTS`, before any descent."""
+    first = next(i for i, stage in enumerate(block.stages) if isinstance(stage, Static))
+    if name == "wh-parallel":
+        return with_clean_path(block)
+    if name == "wh-memory":
+        return with_memory(block, first)
+    if name == "wh-sag":
+        return with_sag(block, first, pairs)
+    for seconds in BIASES:
+        block = with_bias(block, first, pairs, seconds=seconds)
+    return block
+
+
+def promises(block: Block, material: Material, rng: np.random.Generator) -> dict[str, float]:
+    """What each of the `PARTS` is worth, before it is fitted: by how much more the loss would fall in one step of Gauss and Newton.
+
+    Returns shares of the present loss by name; one pass over `SHORT` samples each.
+    """
+    part = stretches(material.train, SHORT, rng)
+    loss, fall = expected_fall(block, part, material.emphasis)
+    found = {}
+    for name in PARTS:
+        other, lower = expected_fall(with_part(name, block, part), part, material.emphasis)
+        found[name] = ((loss - fall) - (other - lower)) / loss
+    return found
 
 
 def fit_structure(name: str, fitted: dict[str, Block], material: Material, rng: np.random.Generator, *,
@@ -147,8 +196,8 @@ def fit_structure(name: str, fitted: dict[str, Block], material: Material, rng: 
                                        on_step=on_step).block
     part = stretches(material.train, GROWTH, rng)
 
-    def descend(block, iterations, tolerance=1e-3, recordings=part):
-        return levenberg_marquardt(block, recordings, material.hold, iterations=iterations, tolerance=tolerance, patience=20,
+    def descend(block, iterations, tolerance=3e-4):
+        return levenberg_marquardt(block, part, material.hold, iterations=iterations, tolerance=tolerance, patience=20,
                                    seconds=max(deadline - time.process_time(), 0.1), emphasis=material.emphasis,
                                    balanced=len(material.train) > 1, on_step=on_step)
 
@@ -167,7 +216,7 @@ def fit_structure(name: str, fitted: dict[str, Block], material: Material, rng: 
         for i, (_, block) in enumerate(chosen):
             say(f"{name}: start {i + 1} of {len(chosen)}")
             tried.append(levenberg_marquardt(with_free_poles(block), short, material.hold, iterations=12, tolerance=1e-3,
-                                             emphasis=material.emphasis, balanced=len(short) > 1))
+                                             emphasis=material.emphasis, balanced=len(material.train) > 1))
         tried.sort(key=lambda descent: descent.loss)
         say(f"{name}: all stretches")
         done = sorted((descend(descent.block, 15) for descent in tried[:2]), key=lambda descent: descent.held_out)
@@ -182,28 +231,20 @@ def fit_structure(name: str, fitted: dict[str, Block], material: Material, rng: 
         start = replace_stages(start, (start.stages[0], replace(start.stages[1], curve=replace(start.stages[1].curve, fixed=("offset", "gain[0]"))),
                                        replace(gain, fixed=("gain",))))
         return descend(start, 30)
-    if name == "wh-parallel":
-        return descend(with_clean_path(block), 30)
-    first = next(i for i, stage in enumerate(block.stages) if isinstance(stage, Static))
-    if name == "wh-memory":
-        return descend(with_memory(block, first), 30)
-    if name == "wh-sag":
-        return descend(with_sag(block, first, part), 30)
-    if name == "wh-bias":
-        # the bias decides which start was the better one: both grow, the better one goes on
-        starts = [block] + [fitted[key] for key in (f"{before}, second start",) if key in fitted]
-        grown = [descend(with_bias(start, first, part), 25) for start in starts]
-        return descend(min(grown, key=lambda descent: descent.held_out).block, 25)
+    if name in PARTS:
+        # the bias decides which start was the better one: both grow
+        second = fitted.get(f"{before}, second start") if name == "wh-bias" else None
+        grown = [descend(with_part(name, start, part), 30) for start in (block, second) if start is not None]
+        return min(grown, key=lambda descent: descent.held_out)
     if name == "lnlnl":
-        return descend(with_free_poles(with_second_curve(block, part)), 50)
-    second = block.curve_stages()[-1]
-    return descend(with_bias(block, second, part), 50)
+        return descend(with_free_poles(with_second_curve(block, part)), 30)
+    return descend(with_bias(block, block.curve_stages()[-1], part, seconds=SECOND_BIAS), 40)
 
 
-def polished(block: Block, material: Material, *, seconds: float, iterations: int = 25,
+def polished(block: Block, material: Material, *, seconds: float, iterations: int = 60,
              on_step=None) -> Descent:
     """Descent on all training audio, from a block that was fitted on a part."""
-    return levenberg_marquardt(block, material.train, material.hold, iterations=iterations, tolerance=1e-3, patience=6,
+    return levenberg_marquardt(block, material.train, material.hold, iterations=iterations, tolerance=3e-4, patience=10,
                                seconds=seconds, emphasis=material.emphasis, balanced=len(material.train) > 1, on_step=on_step)
 
 

@@ -287,8 +287,8 @@ def test_richer_structures_pay_on_devices_of_their_kind(structure, device):
     rng = np.random.default_rng(0)
     fitted = {}
     train = (Recording(x[:48000], y[:48000], {}, 2000),)
-    material = Material(train, (Recording(x[40000:], y[40000:], {}, 8000),), RATE)
-    rich = fit_structure(structure, fitted, material, rng, seconds=20.0)
+    material = Material(train, (Recording(x[28000:], y[28000:], {}, 20_000),), RATE)  # four times the sag's 0.1 s to settle
+    rich = fit_structure(structure, fitted, material, rng, seconds=60.0)
     fresh = plucked(6, 0.6)
     test = [Recording(fresh, device(fresh), skip=2000)]
     assert esr(rich.block, test) < 0.35 * esr(fitted["wh-bank"], test)
