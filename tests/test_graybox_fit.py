@@ -288,7 +288,7 @@ def test_richer_structures_pay_on_devices_of_their_kind(structure, device):
     fitted = {}
     train = (Recording(x[:48000], y[:48000], {}, 2000),)
     material = Material(train, (Recording(x[28000:], y[28000:], {}, 20_000),), RATE)  # four times the sag's 0.1 s to settle
-    rich = fit_structure(structure, fitted, material, rng, seconds=60.0)
+    rich = fit_structure(structure, fitted, material, rng, seconds=40.0)
     fresh = plucked(6, 0.6)
     test = [Recording(fresh, device(fresh), skip=2000)]
     assert esr(rich.block, test) < 0.35 * esr(fitted["wh-bank"], test)
