@@ -16,6 +16,7 @@ from graybox.chain import Parallel, Static
 from graybox.curves import TanhSum
 from graybox.dynamics import DynamicBias, EnvelopeGain, pole_of
 from graybox.optimise import Recording, expected_fall, levenberg_marquardt, normal_equations, render
+from graybox.session import WORTH
 from graybox.structures import LEAST, PARTS, Material, promises, stretches
 
 RATE = 48000.0
@@ -75,8 +76,8 @@ def recording(block: Block, seed: int, n: int = 24_000) -> Recording:
 def test_the_part_that_a_device_has_promises_most(device, part):
     material = Material((recording(device(), 1),), (recording(device(), 2, 4000),), RATE)
     promised = promises(simple(), material, np.random.default_rng(0))
-    assert set(promised) == set(PARTS) and max(promised, key=promised.get) == part
-    assert 0.05 < promised[part] < 1.0
+    assert set(promised) == set(PARTS) and 0.0 < promised[part] < 1.0
+    assert all(value < WORTH * promised[part] for name, value in promised.items() if name != part), "the others are left out"
 
 
 def test_the_fall_that_is_expected_is_that_of_a_linear_fit():
