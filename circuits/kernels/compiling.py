@@ -4,6 +4,10 @@ Functions inside a sample loop are merged into it before anything is optimised (
 vector forms of loops that turn three times (`Solver`). Both stand on parts of numba that its pages don't promise to keep: `KNOWN` names the versions
 that they have been tried with, and a test says so when another one is installed.
 
+Most of the time is Python's own, spent in numba. So the collector of garbage rests meanwhile (a million small objects live until the end: a sixth of the
+time), what a sum of two numbers is gets looked up once and not for every sum (`_Remembering`), and emitted loops do without the renaming
+of variables (`_StraightRoad`), which goes through the whole function again for each of its hundreds of variables.
+
 References
 ----------
 Numba documentation 0.68: Developer Manual, Customizing the Compiler (pipelines of passes).
@@ -11,10 +15,12 @@ Numba documentation 0.68: Developer Manual, Customizing the Compiler (pipelines 
 
 from __future__ import annotations
 
+import gc
+from contextlib import contextmanager
 from functools import cache
 from types import FunctionType
 
-from numba.core import sigutils
+from numba.core import sigutils, types
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import CompilerBase, CompileResult, Flags, compile_extra
 from numba.core.compiler_lock import global_compiler_lock
@@ -55,13 +61,63 @@ class _Road(CompilerBase):
     """From a function to machine code without the stops where our kernels have nothing to do: closures, generators, literal unrolling, array
     expressions, loops in threads."""
 
+    STOPS = (TranslateByteCode, FixupArgs, IRProcessing, RewriteSemanticConstants, DeadBranchPrune, GenericRewrites, ReconstructSSA,
+             NopythonTypeInference, PreLowerStripPhis, IRLegalization, AnnotateTypes, NativeLowering, NoPythonBackend)
+
     def define_pipelines(self):
         road = PassManager("kernel")
-        for stop in (TranslateByteCode, FixupArgs, IRProcessing, RewriteSemanticConstants, DeadBranchPrune, GenericRewrites, ReconstructSSA,
-                     NopythonTypeInference, PreLowerStripPhis, IRLegalization, AnnotateTypes, NativeLowering, NoPythonBackend):
+        for stop in self.STOPS:
             road.add_pass(stop, stop.__name__)
         road.finalize()
         return [road]
+
+
+class _StraightRoad(_Road):
+    """For a function whose variables keep one type each: they need no new names where they are assigned again."""
+
+    STOPS = tuple(stop for stop in _Road.STOPS if stop not in (ReconstructSSA, PreLowerStripPhis))
+
+
+class _Remembering:
+    """Numba's table of types, asked once for each operation on numbers: it tries a dozen rules for every ``a * b``."""
+
+    _PLAIN = (types.Float, types.Integer, types.Boolean)
+
+    def __init__(self, context):
+        self._context = context
+        self._known: dict[tuple, tuple] = {}
+
+    def __getattr__(self, name):
+        return getattr(self._context, name)
+
+    def resolve_function_type(self, func, args, kws):
+        """The signature of a call."""
+        if kws or type(func) is not types.Function or not all(isinstance(one, self._PLAIN) for one in args):
+            return self._context.resolve_function_type(func, args, kws)
+        key = (id(func), *args)
+        if key not in self._known:
+            signature = self._context.resolve_function_type(func, args, kws)
+            if signature is None:
+                return None
+            self._known[key] = (signature, func)  # the function is kept, and with it its identity
+        return self._known[key][0]
+
+
+@cache
+def _remembering(context) -> _Remembering:
+    return _Remembering(context)
+
+
+@contextmanager
+def _no_collecting():
+    """The collector of garbage rests."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 class _MergedLibrary(JITCodeLibrary):
@@ -79,24 +135,28 @@ class _MergedLibrary(JITCodeLibrary):
 class _SolverLibrary(JITCodeLibrary):
     """Optimised once, and loops as they stand: those over the ports of a block turn a few times, and their vector forms cost more than they save."""
 
+    def _optimize_functions(self, ll_module):
+        ll_module.data_layout = self._codegen._data_layout  # optimised as a whole, with what is merged into them
+
     def _optimize_final_module(self):
         passes, builder = self._codegen._module_pass_manager(loop_vectorize=False, slp_vectorize=False)
         passes.run(self._final_module, builder)
 
 
 class _Compiler(_FunctionCompiler):
-    """A function compiled by the road above into a library of ours."""
+    """A function compiled by a road of ours into a library of ours."""
 
-    def __init__(self, dispatcher: CPUDispatcher, library: type[JITCodeLibrary]):
-        super().__init__(dispatcher.py_func, dispatcher.targetdescr, dispatcher.targetoptions, dispatcher.locals, _Road)
+    def __init__(self, dispatcher: CPUDispatcher, library: type[JITCodeLibrary], road: type[_Road] = _Road):
+        super().__init__(dispatcher.py_func, dispatcher.targetdescr, dispatcher.targetoptions, dispatcher.locals, road)
         self._library = library
 
     def _compile_core(self, args, return_type):
         context = self.targetdescr.target_context
         library = self._library(context.codegen(), self.py_func.__qualname__)
         library.enable_object_caching()
-        return compile_extra(self.targetdescr.typing_context, context, self.py_func, args=args, return_type=return_type,
-                             flags=_flags(self._library is _MergedLibrary), locals=self.locals, library=library, pipeline_class=self.pipeline_class)
+        with _no_collecting():
+            return compile_extra(_remembering(self.targetdescr.typing_context), context, self.py_func, args=args, return_type=return_type,
+                                 flags=_flags(self._library is _MergedLibrary), locals=self.locals, library=library, pipeline_class=self.pipeline_class)
 
 
 class Merged(CPUDispatcher):
@@ -114,7 +174,7 @@ class Merged(CPUDispatcher):
     def get_call_template(self, args, kws):
         """What a caller's types are found with."""
         signature, args = self._inner.fold_argument_types(args, kws)
-        args = tuple(args)
+        args = tuple(types.unliteral(one) for one in args)  # else it would be compiled for every number written in a call
         if args not in self._merged:
             with global_compiler_lock:
                 result = self._inner.compile(args, None)
@@ -130,11 +190,11 @@ class Merged(CPUDispatcher):
 
 
 class Solver(CPUDispatcher):
-    """The sample loop of a solver, with all that it calls inside."""
+    """The sample loop of a solver, with all that it calls inside; ``straight`` if each of its variables keeps one type."""
 
-    def __init__(self, function):
+    def __init__(self, function, straight: bool = False):
         super().__init__(function, targetoptions=dict(SOLVER))
-        self._compiler = _Compiler(self, _SolverLibrary)
+        self._compiler = _Compiler(self, _SolverLibrary, _StraightRoad if straight else _Road)
 
 
 def interpreted(function: Dispatcher) -> FunctionType:

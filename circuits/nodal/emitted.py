@@ -30,7 +30,7 @@ from circuits.kernels.jit import kernel
 {imports}
 
 
-@kernel(solver=True)
+@kernel(solver=True, straight=True)
 def run(model, motion, course, u, y, first, last, tolerance, tally):
     F, f0, KT, WT, limits, bend = model.F, model.f0, model.KT, model.WT, model.limits, model.bend
     constants, tape_constants, a, keep = model.laws.constants, model.laws.tape_constants, model.a, model.keep

@@ -8,18 +8,14 @@ with all laws has been compiled before (``python -m circuits.nodal.selected``), 
 from __future__ import annotations
 
 import ast
-import inspect
-import textwrap
 from functools import cache
-from threading import Lock
-from types import ModuleType
 
 import numba
 import numpy as np
-from numba.core.dispatcher import Dispatcher
 
 from circuits.devices import table
 from circuits.kernels import operations, store
+from circuits.kernels.chosen import chosen, imports
 from circuits.nodal import laws, transient
 from circuits.nodal.course import STILL
 from circuits.nodal.laws import LINEAR, LawTable
@@ -29,7 +25,6 @@ PREFIX = "table"
 _LAWS = (table.evaluate, laws.evaluate_laws)  # these choose by a law's code,
 _OPERATIONS = (operations.apply, operations.slopes, laws.run_tape)  # these by that of an operation
 _SOLVER = (transient.solve_block, transient.run)
-_PARSING = Lock()  # Python 3.11 raises SystemError where two threads parse at the same time
 _WHOLE = '"""The table kernel with all laws."""\n\nfrom circuits.nodal.transient import run\n'
 _HEAD = '"""Selected from circuits.nodal.transient and what it calls; see circuits.nodal.selected."""\n'
 
@@ -48,49 +43,21 @@ def source(laws: LawTable) -> str:
     """The module's text for a table of laws."""
     codes = frozenset(int(code) for code in laws.codes)
     codes |= {LINEAR} if codes else set()  # the operating point has no lent conductances, and is to share the kernel
-    with _PARSING:
-        return _written(codes, frozenset(int(code) for code in laws.tape_codes) | {0, 1})
+    return _written(codes, frozenset(int(code) for code in laws.tape_codes) | {0, 1})
 
 
 @cache
 def _written(codes: frozenset[int], tape: frozenset[int]) -> str:
     """The text for these laws and these operations."""
-    trees, names = {}, set()
-    for dispatcher, kept in (*((one, tape) for one in _OPERATIONS), *((one, codes) for one in _LAWS), *((one, None) for one in _SOLVER)):
-        function = dispatcher.py_func
-        tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
-        tree.body[0].body = tree.body[0].body[1:] if ast.get_docstring(tree.body[0]) else tree.body[0].body
-        if function is transient.solve_block.py_func and not codes:
+    trees = {}
+    for kernel, kept in (*((one, tape) for one in _OPERATIONS), *((one, codes) for one in _LAWS), *((one, None) for one in _SOLVER)):
+        tree = chosen(kernel, kept)
+        if kernel is transient.solve_block and not codes:
             tree.body[0].body = ast.parse("return 0, True, 0.0").body  # a linear circuit has no blocks to solve
-        trees[function.__name__] = (ast.fix_missing_locations(_Chosen(kept).visit(tree)) if kept is not None else tree, function)
+        trees[kernel.py_func.__name__] = (tree, kernel)
     wanted = _called("run", trees)
-    imports = set()
-    for name in wanted:
-        tree, function = trees[name]
-        names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)} & function.__globals__.keys() - set(function.__code__.co_varnames)
-        imports |= {_import(one, function) for one in names - wanted}
-    return "\n".join([_HEAD, *sorted(imports), "", *(f"\n{ast.unparse(trees[name][0])}\n" for name in trees if name in wanted)])
-
-
-class _Chosen(ast.NodeTransformer):
-    """Takes out the branches of ``if code == number`` for numbers that do not occur."""
-
-    def __init__(self, kept: set[int]):
-        self.kept = kept
-
-    def visit_If(self, node: ast.If):
-        test = node.test
-        if isinstance(test, ast.Compare) and isinstance(test.left, ast.Name) and test.left.id == "code" and isinstance(test.ops[0], ast.Eq):
-            if ast.literal_eval(test.comparators[0]) not in self.kept:
-                rest = [self.visit(one) for one in node.orelse]
-                return [one for part in rest for one in (part if isinstance(part, list) else [part])]
-        self.generic_visit(node)
-        return node
-
-    def visit_FunctionDef(self, node: ast.FunctionDef):
-        self.generic_visit(node)
-        node.body = node.body or [ast.Pass()]
-        return node
+    lines = {line for name in wanted for other, line in imports(*trees[name]).items() if other not in wanted}
+    return "\n".join([_HEAD, *sorted(lines), "", *(f"\n{ast.unparse(trees[name][0])}\n" for name in trees if name in wanted)])
 
 
 def _called(name: str, trees: dict) -> set[str]:
@@ -102,15 +69,6 @@ def _called(name: str, trees: dict) -> set[str]:
             found.add(one)
             waiting += [node.id for node in ast.walk(trees[one][0]) if isinstance(node, ast.Name) and node.id in trees]
     return found
-
-
-def _import(name: str, function) -> str:
-    """The line that brings a global name of a function into the module."""
-    value = function.__globals__[name]
-    if isinstance(value, ModuleType):
-        return f"import {value.__name__}" + ("" if value.__name__ == name else f" as {name}")
-    home = value.py_func.__module__ if isinstance(value, Dispatcher) else getattr(value, "__module__", None)
-    return f"from {home or function.__module__} import {name}"
 
 
 def compile_whole() -> None:

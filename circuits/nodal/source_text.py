@@ -6,8 +6,11 @@ Two dialects share all that follows from a circuit's structure: one number at a 
 
 from __future__ import annotations
 
+import ast
 from typing import Protocol
 
+from circuits.kernels import operations
+from circuits.kernels.chosen import chosen, imports
 from circuits.kernels.operations import OPERATIONS
 from circuits.nodal.model import DkModel
 
@@ -38,6 +41,7 @@ class Text:
         self.lines: list[str] = []
         self.head: list[str] = []
         self.imports: set[tuple[str, str]] = set()
+        self.operations: dict[str, set[int]] = {}  # codes of operations that the text applies, and of those whose slopes it takes
         self.depth = 1
         self.n_ports, self.n_states, self.n_outputs = len(model.ports), self.arrays.n_states, self.arrays.n_outputs
         self.n_moving = self.F.shape[0] - self.n_states
@@ -75,8 +79,14 @@ class Text:
         return [int(c) for c in a.earlier[a.earlier_start[b]:a.earlier_start[b + 1]]]
 
     def import_lines(self) -> str:
-        """The import statements."""
-        return "\n".join(f"from {module} import {name}" for module, name in sorted(self.imports))
+        """The import statements, and the operations that the text applies, without the others."""
+        lines, functions = {f"from {module} import {name}" for module, name in self.imports}, []
+        for kind, codes in sorted(self.operations.items()):
+            kernel = getattr(operations, kind)
+            tree = chosen(kernel, codes)
+            lines |= set(imports(tree, kernel).values())
+            functions.append(f"\n\n{ast.unparse(tree)}")
+        return "\n".join(sorted(lines)) + "\n".join(functions)
 
 
 class Scalars:
@@ -95,4 +105,5 @@ class Scalars:
 
     def operation(self, text: Text, kind: str, code: int, arguments: tuple[str, ...]) -> str:
         """See `Dialect`."""
-        return f"{text.need('circuits.kernels.operations', kind)}({code}, {', '.join(arguments)})"
+        text.operations.setdefault(kind, set()).add(code)
+        return f"{kind}({code}, {', '.join(arguments)})"
