@@ -361,5 +361,5 @@ def _motion(root: Root) -> transient.Motion:
 def _scratch(root: Root) -> transient.Scratch:
     n, laws = len(root.ports), root.arrays.laws
     slopes = int(laws.slope_start[-1]) if len(laws.slope_start) else 0
-    return transient.Scratch(np.zeros(n), np.zeros(slopes), np.zeros(n), np.zeros(n), np.zeros(n), np.zeros(n), np.zeros(len(root.arrays.KT)),
-                             transient.law_scratch(laws))
+    return transient.Scratch(np.zeros(n), np.zeros(slopes), np.zeros(n), np.zeros(n), np.zeros(n), np.zeros(n), np.zeros(n), np.zeros(n),
+                             np.zeros(n), transient.law_scratch(laws))

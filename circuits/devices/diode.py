@@ -238,6 +238,9 @@ def place(device: Device, values: dict[str, float], instance: dict[str, float], 
     stored = constants.capacitance > 0.0 or constants.transit > 0.0
     pair = (anode, cathode)
     limit = Limit(1, constants.scale, critical_voltage(constants.scale, constants.saturation))
+    if math.isfinite(constants.breakdown):
+        bound = constants.breakdown + critical_voltage(constants.breakdown_scale, constants.saturation)
+        limit = limit._replace(back_scale=constants.breakdown_scale, back_bound=bound)
     return Placement((Placed(device.name, DIODE_CHARGE if stored else DIODE, constants, (pair,), (pair,), (pair,) if stored else (),
                              (limit,)),), elements)
 

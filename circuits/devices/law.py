@@ -66,12 +66,14 @@ class Limit(NamedTuple):
     """How far Newton may move one controlling voltage in a step.
 
     ``kind`` 0: freely; 1: a junction, SPICE's pnjlim with emission-scaled thermal voltage ``scale`` and critical voltage ``bound``
-    (both volts); 2: at most ``bound`` volts a step.
+    (both volts), and in the other direction ``back_scale`` and ``back_bound`` if it breaks down; 2: at most ``bound`` volts a step.
     """
 
     kind: int = 0
     scale: float = 0.0
     bound: float = 0.0
+    back_scale: float = 0.0
+    back_bound: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

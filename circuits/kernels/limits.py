@@ -14,8 +14,10 @@ from circuits.kernels.jit import kernel
 
 @kernel(bare=True)
 def junction_limit(new, old, scale, bound):
-    """A junction voltage after a step, kept where the exponential can follow (pnjlim)."""
+    """A junction voltage after a step, kept where the exponential can follow (pnjlim); from far below a breakdown first to where it begins."""
     if new > bound and abs(new - old) > 2.0 * scale:
+        if old < bound - 40.0 * scale and bound > 40.0 * scale:
+            return bound
         if old > 0.0:
             argument = 1.0 + (new - old) / scale
             return old + scale * math.log(argument) if argument > 0.0 else bound

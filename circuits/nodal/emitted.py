@@ -183,7 +183,11 @@ def write_block(text: Text, b: int) -> None:
     text.depth -= 2
     text.say("good = False")
     text.say("error = 0.0")
-    text.say(f"for iteration in range({transient.PLAIN}):")
+    patience = transient.CREEPING if a.limits[[0, 2], lo:hi].any() else transient.PLAIN
+    if patience < transient.CREEPING:
+        text.say("least = 1e300")
+        text.say("stuck = 0")
+    text.say(f"for iteration in range({transient.CREEPING}):")
     text.depth += 1
     text.say("used += 1")
     slopes = write_laws(text, b, lo, hi)
@@ -201,6 +205,11 @@ def write_block(text: Text, b: int) -> None:
     text.say("if error <= tolerance and not cut:")
     text.say("    good = True")
     text.say("    break")
+    if patience < transient.CREEPING:
+        text.say("stuck = 0 if error < 0.5 * least else stuck + 1")
+        text.say("least = error if stuck == 0 else least")
+        text.say(f"if stuck > 2 and iteration >= {patience - 1}:")
+        text.say("    break")
     text.depth -= 1
     text.say("if not good:")
     text.depth += 1

@@ -22,6 +22,7 @@ import numpy as np
 
 from circuits.circuit import GROUND, Circuit, Element
 from circuits.devices import families
+from circuits.devices.law import Limit
 from circuits.elements import (BehaviouralCurrent, BehaviouralVoltage, Capacitor, Coupling, CurrentControlledCurrent,
                                CurrentControlledVoltage, CurrentSource, Device, IdealTransformer, Inductor, Nullor, Resistor,
                                VoltageControlledCurrent, VoltageControlledVoltage, VoltageSource)
@@ -207,14 +208,15 @@ class _Assembly:
             self.column_charge.append(charge)
         return self.columns[key], sign
 
-    def limit(self, port: int, sign: float, kind: int, scale: float, bound: float) -> None:
+    def limit(self, port: int, sign: float, limit: Limit) -> None:
         limits = self.port_limits[port]
-        if kind == 1:
-            at = 0 if sign > 0 else 2
-            if limits[at] == 0.0 or bound < limits[at + 1]:
-                limits[at], limits[at + 1] = scale, bound
-        elif kind == 2:
-            limits[4] = bound if limits[4] == 0.0 else min(limits[4], bound)
+        if limit.kind == 1:
+            for side, scale, bound in ((sign, limit.scale, limit.bound), (-sign, limit.back_scale, limit.back_bound)):
+                at = 0 if side > 0 else 2
+                if scale > 0.0 and (limits[at] == 0.0 or bound < limits[at + 1]):
+                    limits[at], limits[at + 1] = scale, bound
+        elif limit.kind == 2:
+            limits[4] = limit.bound if limits[4] == 0.0 else min(limits[4], limit.bound)
 
     # --- elements ---------------------------------------------------------------------------------------------------
     def equations(self) -> Equations:
@@ -354,7 +356,7 @@ class _Assembly:
         inputs = []
         for pair, limit in zip(law.inputs, law.limits):
             port, sign = self.port(self.difference(*pair), {})
-            self.limit(port, sign, *limit)
+            self.limit(port, sign, limit)
             inputs.append((port, sign))
         ports = tuple(port for port, _ in inputs)
         outputs = []

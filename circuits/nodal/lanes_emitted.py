@@ -223,7 +223,7 @@ def _block(text: Text, b: int) -> None:
     text.say("alive = ~failed")
     text.say("done = none")
     text.say("error = zero")
-    text.say(f"for iteration in range({transient.PLAIN}):")
+    text.say(f"for iteration in range({transient.CREEPING}):")
     text.depth += 1
     text.say("used = where(alive, used + 1.0, used)")
     slopes = write_laws(text, b, lo, hi)

@@ -1,8 +1,9 @@
 """The sample loop: port prediction, a guarded Newton on each block of ports, state update. Table-driven; the oracle of emitted kernels.
 
-Each block starts from the previous sample's solution moved by the last Jacobian, iterates with limited steps, and if that
-fails follows a path from a solution that is known (the previous ports under the source that they would solve) to the wanted one in adaptive steps. Where the
-path ends at a fold, as when a comparator switches, pseudo-time (Kelley, Keyes 1998) takes the ports to where they rest again.
+Each block starts from the previous sample's solution moved by the last Jacobian and iterates with limited steps. If that does not settle within a few
+steps, it goes on with steps as long as each brings the solution nearer (Deuflhard's natural monotonicity test, with the last Jacobian); and if that
+fails too, it follows a path from a solution that is known (the previous ports under the source that they would solve) to the wanted one in adaptive steps.
+Where the path ends at a fold, as when a comparator switches, pseudo-time (Kelley, Keyes 1998) takes the ports to where they rest again.
 The final Newton step is applied to the laws' outputs to first order, so that the linear network is always solved exactly.
 What remains at a port is the second-order term, dq^2 / (2 bend), with the voltage over which its law bends (n Vt for a junction):
 a step is the last one when that is below the tolerance, and the report calls it the residual.
@@ -10,7 +11,8 @@ a step is the last one when that is below the tolerance, and the report calls it
 References
 ----------
 Yeh, Abel, Smith 2010, section IV; Holters, Zölzer 2011 (homotopy for the nonlinear equation of a DK model);
-Kelley, Keyes: Convergence analysis of pseudo-transient continuation, SIAM J. Numer. Anal. 35(2), 1998.
+Kelley, Keyes: Convergence analysis of pseudo-transient continuation, SIAM J. Numer. Anal. 35(2), 1998;
+Deuflhard: Newton Methods for Nonlinear Problems, Springer 2004, section 3.3 (NLEQ-ERR: equations 3.46 to 3.49).
 """
 
 from __future__ import annotations
@@ -25,12 +27,16 @@ from circuits.kernels.limits import limited
 from circuits.nodal.laws import LawScratch, evaluate_laws, law_scratch
 from circuits.nodal.model import DkModel, ModelArrays
 
-PLAIN = 24  # Newton steps before the homotopy takes over
+PLAIN = 10  # Newton steps before they are damped: where a tube runs into its end, plain ones leap from one side of the knee to the other for ever
+CREEPING = 24  # the same where steps still get shorter, or where junctions are: one that is held back by its limit climbs thus
+DAMPED = 56  # laws evaluated on damped steps, from where Newton set out and again from where it ended, before the homotopy takes over
+LEAST = 0.01  # share of a step that is taken even if it does not bring the solution nearer: a way around a bend
 PATH = 16  # Newton steps for each point on the homotopy's path
 POINTS = 48  # points tried on the path
 ROUNDING = 1e-6  # volts: an error below it that 8 steps did not halve is rounding, as where two blocking junctions share a node in the teraohms
 FALLS = 240  # steps of pseudo-time behind a fold
-NEWTON, AIM, WALK, FALL, STAND = range(5)  # what the solver of a block is at: plain Newton, the path's beginning, the path, beyond its end, nothing left
+# What the solver of a block is at: damped Newton, plain, the path's beginning, the path, beyond its end, nothing left.
+SETTLING, NEWTON, AIM, WALK, FALL, STAND = range(6)
 
 
 class Motion(NamedTuple):
@@ -62,7 +68,9 @@ class Scratch(NamedTuple):
     target: np.ndarray
     saved: np.ndarray
     origin: np.ndarray
-    kept: np.ndarray
+    begin: np.ndarray
+    step: np.ndarray
+    other: np.ndarray
     laws: LawScratch
 
 
@@ -95,10 +103,10 @@ def scratch(model: DkModel) -> Scratch:
 
 def scratch_of(arrays: ModelArrays) -> Scratch:
     """Work space for the arrays of a model."""
-    m, n = arrays.KT.shape
+    n = arrays.KT.shape[1]
     laws = arrays.laws
     slopes = int(laws.slope_start[-1]) if len(laws.slope_start) else 0
-    return Scratch(np.zeros(len(arrays.f0)), np.zeros(slopes), np.zeros(n), np.zeros(n), np.zeros(n), np.zeros(n), np.zeros(m), law_scratch(laws))
+    return Scratch(np.zeros(len(arrays.f0)), np.zeros(slopes), np.zeros(n), np.zeros(n), np.zeros(n), np.zeros(n), np.zeros(n), np.zeros(n), np.zeros(n), law_scratch(laws))
 
 
 def tally() -> Tally:
@@ -166,6 +174,33 @@ def _move(q, dq, lo, hi, limits, bend):
 
 
 @kernel(bare=True)
+def _nearer(M, pivots, test, step, bend, lo, hi, share):
+    """Squares, in volts: how long the next step would be with the same Jacobian, and how far it is from what a straight line promised.
+
+    ``test`` holds the residual after ``share`` of ``step``, and is used up.
+    """
+    _solve(M, pivots, test, lo, hi - lo, 0)
+    left, bent = 0.0, 0.0
+    for r in range(lo, hi):
+        if not np.isfinite(test[r]):
+            return np.inf, np.inf
+        size = test[r] * test[r] * bend[r]
+        left = size if size > left else left
+        away = test[r] - (1.0 - share) * step[r]
+        size = away * away * bend[r]
+        bent = size if size > bent else bent
+    return left, bent
+
+
+@kernel(bare=True)
+def _part(q, begin, step, share, lo, hi, limits):
+    """Go a share of a limited step."""
+    for r in range(lo, hi):
+        whole = limited(begin[r], step[r], limits[0, r], limits[1, r], limits[2, r], limits[3, r], limits[4, r])
+        q[r] = begin[r] + share * (whole - begin[r])
+
+
+@kernel(bare=True)
 def _carry(port, column, first, last, lo, slope, dq, w):
     """Move the laws' outputs along the last step: w += dw/dq dq."""
     for s in range(first, last):
@@ -184,7 +219,8 @@ def solve_block(model, b, motion, scratch, tolerance):
     laws, KT = model.laws, model.KT
     first, last = model.law_start[b], model.law_start[b + 1]
     s0, s1, slope = laws.slope_start[first], laws.slope_start[last], scratch.slope
-    goal, target, dq, saved, origin = scratch.out, scratch.target, scratch.dq, scratch.saved, scratch.origin
+    goal, target, dq, saved, origin, begin = scratch.out, scratch.target, scratch.dq, scratch.saved, scratch.origin, scratch.begin
+    other = scratch.other  # a second point to set out from
     q, w, M, pivots = motion.q, motion.w, motion.M[b], motion.pivots[b]
     for k in range(model.earlier_start[b], model.earlier_start[b + 1]):
         column = model.earlier[k]
@@ -206,9 +242,15 @@ def solve_block(model, b, motion, scratch, tolerance):
         if size == np.inf:
             for r in range(lo, hi):
                 q[r] = saved[r]
+    patience = PLAIN
+    for r in range(lo, hi):
+        other[r] = q[r]
+        if model.limits[0, r] > 0.0 or model.limits[2, r] > 0.0:
+            patience = CREEPING
     stage, used, count, points, inertia = NEWTON, 0, 0, 0, 0.0
     done, step, share = 0.0, 0.25, 0.0
-    good, size, least, stuck = False, np.inf, np.inf, 0
+    good, cut, size, least, stuck = False, False, np.inf, np.inf, 0
+    part, reach, again = 1.0, 0.0, False  # of a damped step, how long that is, squared, and whether they set out again
     while True:
         for k in range(model.column_start[b], model.column_start[b + 1]):
             w[model.columns[k]] = 0.0
@@ -235,6 +277,17 @@ def solve_block(model, b, motion, scratch, tolerance):
         else:
             used += 1
             count += 1
+            most = DAMPED if stage == SETTLING else CREEPING if stage == NEWTON else PATH
+            if reach > ROUNDING:
+                for r in range(lo, hi):
+                    origin[r] = dq[r]
+                left, bent = _nearer(M, pivots, origin, scratch.step, model.bend, lo, hi, part)
+                wanted = 0.5 * part * part * np.sqrt(reach / bent) if np.isfinite(bent) else 0.0
+                wanted = 0.1 * part if wanted < 0.1 * part else 0.5 * part if wanted > 0.5 * part else wanted
+                if left > (1.0 - 0.25 * part) ** 2 * reach and not (cut and left < reach) and wanted >= LEAST and count < most:
+                    part = wanted
+                    _part(q, begin, scratch.step, part, lo, hi, model.limits)
+                    continue
             _jacobian(laws.slope_port, laws.slope_column, KT, s0, s1, lo, n, slope, M, inertia)
             failed = not _solve(M, pivots, dq, lo, n, 1)
             if stage == FALL:
@@ -255,13 +308,19 @@ def solve_block(model, b, motion, scratch, tolerance):
                         q[r] = saved[r]
                 continue
             if not failed:
+                if stage == SETTLING:
+                    for r in range(lo, hi):
+                        begin[r], scratch.step[r] = q[r], dq[r]
                 size, cut = _move(q, dq, lo, hi, model.limits, model.bend)
                 failed = size == np.inf
                 least, stuck = (size, 0) if size < 0.5 * least else (least, stuck + 1)
-                spent = count == (PLAIN if stage == NEWTON else PATH)
-                if not cut and (size <= tolerance or (spent and stuck > 8 and size <= ROUNDING)):
+                spent = count == most or stage == SETTLING
+                settled = not cut and (size <= tolerance or (spent and stuck > 8 and size <= ROUNDING))
+                if settled and stage == SETTLING and not _upright(M, pivots, n):
+                    failed = True  # a solution at which the ports' own motion would not rest: they are somewhere else
+                elif settled:
                     _carry(laws.slope_port, laws.slope_column, s0, s1, lo, slope, dq, w)
-                    if stage == NEWTON or share >= 1.0:
+                    if stage <= NEWTON or share >= 1.0:
                         good = True
                         break
                     done = share
@@ -269,10 +328,22 @@ def solve_block(model, b, motion, scratch, tolerance):
                     for r in range(lo, hi):
                         saved[r] = q[r]
                     walking = True
-            if not walking and (failed or count == (PLAIN if stage == NEWTON else PATH)):
+                elif stage == SETTLING and not failed:
+                    reach = size
+                    part = 4.0 * part if part < 0.25 else 1.0
+                    if part < 1.0:
+                        _part(q, begin, scratch.step, part, lo, hi, model.limits)
+            if not walking and (failed or count >= most or (stage == NEWTON and count >= patience and stuck > 2)):
+                reach, part = 0.0, 1.0
                 for r in range(lo, hi):
-                    q[r] = saved[r]
+                    ended = q[r]
+                    q[r] = other[r] if stage <= NEWTON and not again else saved[r]
+                    other[r] = saved[r] if failed else ended
                 if stage == NEWTON:
+                    stage, count, least, stuck = SETTLING, 0, np.inf, 0
+                elif stage == SETTLING and not again:
+                    again, count, least, stuck = True, 0, np.inf, 0
+                elif stage == SETTLING:
                     stage = AIM
                     for r in range(lo, hi):
                         target[r] = goal[r]
