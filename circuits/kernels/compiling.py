@@ -26,6 +26,7 @@ from numba.core.compiler import CompilerBase, CompileResult, Flags, compile_extr
 from numba.core.compiler_lock import global_compiler_lock
 from numba.core.compiler_machinery import PassManager
 from numba.core.dispatcher import Dispatcher, _FunctionCompiler
+from numba.core.errors import TypingError
 from numba.core.registry import CPUDispatcher, cpu_target
 from numba.core.typed_passes import AnnotateTypes, IRLegalization, NativeLowering, NoPythonBackend, NopythonTypeInference, PreLowerStripPhis
 from numba.core.typing.templates import make_concrete_template
@@ -174,14 +175,25 @@ class Merged(CPUDispatcher):
     def get_call_template(self, args, kws):
         """What a caller's types are found with."""
         signature, args = self._inner.fold_argument_types(args, kws)
-        args = tuple(types.unliteral(one) for one in args)  # else it would be compiled for every number written in a call
-        if args not in self._merged:
-            with global_compiler_lock:
-                result = self._inner.compile(args, None)
-                self.targetctx.insert_user_function(result.fndesc.mangled_name, result.fndesc, [result.library])
-                self._merged[args] = result
+        args = self._typed(tuple(args))
         name = self.py_func.__name__
         return make_concrete_template(name, key=name, signatures=[result.signature for result in self._merged.values()]), signature, args, {}
+
+    def _typed(self, args: tuple) -> tuple:
+        """Compile for these types, and for a number that is written in a call only where none other will do: else it would be done for each of them."""
+        plain = tuple(types.unliteral(one) for one in args)
+        if args in self._merged or plain in self._merged:
+            return args if args in self._merged else plain
+        with global_compiler_lock:
+            try:
+                result = self._inner.compile(plain, None)
+            except TypingError:  # vector lanes ask for their number as a constant
+                if plain == args:
+                    raise
+                plain, result = args, self._inner.compile(args, None)
+            self.targetctx.insert_user_function(result.fndesc.mangled_name, result.fndesc, [result.library])
+            self._merged[plain] = result
+        return plain
 
     def get_overload(self, sig):
         """What a caller is linked with."""

@@ -183,7 +183,7 @@ def write_block(text: Text, b: int) -> None:
     text.depth -= 2
     text.say("good = False")
     text.say("error = 0.0")
-    patience = transient.CREEPING if a.limits[[0, 2], lo:hi].any() else transient.PLAIN
+    patience = steps_of(text, lo, hi)
     if patience < transient.CREEPING:
         text.say("least = 1e300")
         text.say("stuck = 0")
@@ -224,6 +224,11 @@ def write_block(text: Text, b: int) -> None:
     text.say(f"ready{b} = True")
     for r in range(lo, hi):
         text.say(f"p{r} = o{r}")
+
+
+def steps_of(text: Text, lo: int, hi: int) -> int:
+    """Plain Newton steps after which the guarded solver begins to damp them."""
+    return transient.CREEPING if text.arrays.limits[[0, 2], lo:hi].any() else transient.PLAIN
 
 
 def _wide(text: Text, b: int, lo: int, n: int, slopes: Slopes) -> None:

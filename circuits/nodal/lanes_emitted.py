@@ -13,7 +13,7 @@ from circuits.kernels import limits
 from circuits.kernels import operations as operation_kernels
 from circuits.kernels.lane_form import LaneForm, NoLaneForm
 from circuits.nodal import emitted_algebra as algebra
-from circuits.nodal import transient
+from circuits.nodal.emitted import steps_of
 from circuits.nodal.emitted_algebra import UNROLL_PORTS
 from circuits.nodal.emitted_laws import Slopes, write_laws
 from circuits.nodal.model import DkModel
@@ -223,7 +223,7 @@ def _block(text: Text, b: int) -> None:
     text.say("alive = ~failed")
     text.say("done = none")
     text.say("error = zero")
-    text.say(f"for iteration in range({transient.CREEPING}):")
+    text.say(f"for iteration in range({steps_of(text, lo, hi)}):")
     text.depth += 1
     text.say("used = where(alive, used + 1.0, used)")
     slopes = write_laws(text, b, lo, hi)

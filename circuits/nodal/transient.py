@@ -313,6 +313,9 @@ def solve_block(model, b, motion, scratch, tolerance):
                         begin[r], scratch.step[r] = q[r], dq[r]
                 size, cut = _move(q, dq, lo, hi, model.limits, model.bend)
                 failed = size == np.inf
+                if stage == NEWTON and count == 1 and motion.ready[b] != 1:  # from the last solution the first step is the move by its Jacobian
+                    for r in range(lo, hi):
+                        other[r] = q[r]
                 least, stuck = (size, 0) if size < 0.5 * least else (least, stuck + 1)
                 spent = count == most or stage == SETTLING
                 settled = not cut and (size <= tolerance or (spent and stuck > 8 and size <= ROUNDING))
