@@ -11,6 +11,7 @@ from scipy.signal import lfilter, resample_poly
 from ampwright.simulation import simulate
 from circuits.controls import Control
 from circuits.errors import FitError, SignalError
+from graybox import structures
 from graybox.blocks import Block, BlockProcessor
 from graybox.chain import Static
 from graybox.checks import check_order
@@ -19,7 +20,7 @@ from graybox.doubling import doubled
 from graybox.filters import Cascade, Delay, Gain
 from graybox.fit import fit
 from graybox.linear import LinearCircuit, ToneStack
-from graybox.optimise import Recording, esr, evened, levenberg_marquardt, render, weighted_esr
+from graybox.optimise import Descent, Recording, esr, evened, levenberg_marquardt, render, weighted_esr
 from graybox.parameters import free_mask, values, with_values
 from graybox.store import block_from_json, block_to_json
 from graybox.structures import Material, fit_structure
@@ -150,6 +151,25 @@ def test_what_stands_before_the_knobs_grows_at_the_brightest_position():
     assert esr(result.block, [Recording(fresh, device(fresh, unseen), unseen, 2000)]) < 2e-3
     network = next(stage.network for stage in result.block.stages if isinstance(stage, LinearCircuit))
     assert network.slope == pytest.approx(39e3, rel=0.1) and network.c1 == pytest.approx(400e-12, rel=0.1)
+
+
+def test_the_growth_at_one_position_is_repeated_while_there_is_time_and_the_best_goes_on(monkeypatch):
+    """Three growths that end at held-out errors of our making: the second is the best and alone hears all recordings."""
+    ends, polish, clock = iter((0.3, 0.1, 0.2)), [], [0.0]
+
+    def grow(name, fitted, material, rng, *, seconds, say, on_step):
+        clock[0] += 1.0
+        held = next(ends)
+        return Descent(f"block {held}", (), "", held, held)
+
+    monkeypatch.setattr(structures, "fit_structure", grow)
+    monkeypatch.setattr(structures, "polished", lambda block, material, *, seconds, on_step: polish.append((block, seconds)))
+    monkeypatch.setattr(structures.time, "process_time", lambda: clock[0])
+    structures._grown_alone("lnlnl", None, np.random.default_rng(0), 10.0, lambda text: None, None)
+    assert polish == [("block 0.1", pytest.approx(7.0))]
+    ends = iter((0.3, 0.1))
+    structures._grown_alone("lnlnl", None, np.random.default_rng(0), 2.4, lambda text: None, None)
+    assert polish[1] == ("block 0.3", pytest.approx(1.4))  # a second growth would leave no time for all recordings
 
 
 def test_every_position_counts_alike_in_the_held_out_error():
