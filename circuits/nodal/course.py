@@ -20,6 +20,7 @@ from circuits.kernels.jit import kernel
 from circuits.nodal.model import ModelArrays
 
 ROWS = 64  # models of a stretch: a block at the audio rate
+NODE = 4  # audio samples from one model that is computed to the next; between them its numbers move straight
 
 
 class Course(NamedTuple):
@@ -47,6 +48,27 @@ def views(arrays: ModelArrays, memory: np.ndarray) -> ModelArrays:
         parts.append(memory[at:at + size].reshape(shape))
         at += size
     return arrays._replace(F=parts[0], f0=parts[1], KT=parts[2], WT=parts[3])
+
+
+@kernel
+def between(nodes, first, last, position, rows):
+    """Fill rows at the audio samples ``position``, ``position + 1``... of a way between knots of ``last`` samples.
+
+    ``nodes`` hold the models at the multiples of `NODE` from ``first`` times it on, and at ``last``. A row depends on where it stands alone, so that any
+    division into stretches gives the same bits.
+    """
+    for row in range(len(rows)):
+        at = position + row
+        node = at // NODE
+        begin, end = node * NODE, min((node + 1) * NODE, last)
+        low = nodes[node - first]
+        if at == begin:
+            rows[row, :] = low
+        else:
+            high = nodes[node + 1 - first]
+            share = (at - begin) / (end - begin)
+            for k in range(len(low)):
+                rows[row, k] = low[k] + share * (high[k] - low[k])
 
 
 @kernel

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from circuits.circuit import Circuit
-from circuits.nodal.course import ROWS, Course, follow, views
+from circuits.nodal.course import NODE, ROWS, Course, between, follow, views
 from circuits.nodal.knots import AUDIO_RATE, KNOT, Way, knot_of, weights
 from circuits.nodal.model import ModelArrays
 from circuits.nodal.turning import Turning
@@ -75,10 +75,14 @@ class Glide:
         row, phase = divmod(way.within, way.every)
         count = min(wanted, way.length - way.within, ROWS * way.every - phase)
         n_rows = -(-(phase + count) // way.every)
-        low, half, high = weights.py_func((row + 1 + np.arange(n_rows))[:, None] * (way.every / way.length))
+        last = way.length // way.every
+        first = (row + 1) // NODE
+        places = np.minimum(NODE * np.arange(first, -(-(row + n_rows) // NODE) + 1), last)
+        low, half, high = weights.py_func(places[:, None] / last)
         ohms = low * way.stretch[0] + half * way.stretch[1] + high * way.stretch[2]
-        rows = self._turning.rows[:n_rows]
-        follow(*self._parts, 1.0 / ohms - 1.0 / self._first, self._start, len(self._still.F), self._still.KT.shape[1], rows)
+        nodes, rows = self._turning.nodes[:len(places)], self._turning.rows[:n_rows]
+        follow(*self._parts, 1.0 / ohms - 1.0 / self._first, self._start, len(self._still.F), self._still.KT.shape[1], nodes)
+        between(nodes, first, last, row + 1, rows)
         way.move(count)
         return count, Course(way.every, phase, rows, self._memory)
 

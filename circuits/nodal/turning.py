@@ -24,7 +24,7 @@ import numpy as np
 from circuits.circuit import Card, Circuit
 from circuits.elements import Resistor
 from circuits.expressions import Call, Name, Number, Value, evaluate, names, transform
-from circuits.nodal.course import ROWS
+from circuits.nodal.course import NODE, ROWS
 from circuits.nodal.equations import assemble
 from circuits.nodal.model import DkModel, ModelArrays, discretise, refined_solution, right_sides, rounded
 from circuits.reduce import reduce
@@ -78,6 +78,7 @@ class Turning:
         self._some = np.hstack([F.T, f0[:, None], np.vstack([KT.T, WT.T])])
         self._whole = np.hstack([arrays.F.T, arrays.f0[:, None], np.vstack([arrays.KT.T, arrays.WT.T])]).astype(LONG)
         self._cuts = (e.T.shape[1] + e.U.shape[1], n)
+        self.nodes = np.zeros((ROWS // NODE + 2, self._whole.size))
         self.rows = np.zeros((ROWS, self._whole.size))  # for the courses of glides, kept: a megabyte asked for anew costs a tenth of a block of 64
 
     def ohms(self, circuit: Circuit) -> np.ndarray:
