@@ -1,5 +1,7 @@
 """Kernels are compiled by numba's parts that its pages don't promise: known versions, and the same numbers as without the short cuts."""
 
+import gc
+
 import numba
 import numpy as np
 import pytest
@@ -64,3 +66,34 @@ def test_interpreted_kernels_give_the_same_bits(step):
     for at in (-0.7, 0.0, 0.55, 0.8):
         arguments = (at, step, 0.025, 0.6, 0.05, 5.0, 40.0)
         assert interpreted(limited)(*arguments) == limited(*arguments)
+
+
+@kernel(bare=True)
+def _chosen_by(code, x):
+    return x if code == 1 else -x
+
+
+@kernel(solver=True, straight=True)
+def _straight(x, y):
+    total = 0.0
+    for n in range(len(x)):
+        total += _chosen_by(1, x[n]) + 2.0 * _chosen_by(2, x[n])
+        y[n] = total
+    return len(x)
+
+
+def test_a_number_in_a_call_is_no_type_of_its_own_and_straight_loops_give_the_same_bits():
+    """A law's operations were compiled once for each place that names them; an emitted loop needs no renaming of variables."""
+    x = np.linspace(-2.0, 3.0, 31)
+    y, plain = np.empty(31), np.empty(31)
+    Solver(_straight.py_func, straight=True)(x, y)  # afresh: the cache knows nothing of it
+    assert len(_chosen_by._merged) == 1
+    Solver(_straight.py_func)(x, plain)
+    assert np.array_equal(y, plain) and np.array_equal(y, np.cumsum(-x))
+
+
+def test_the_collector_of_garbage_is_left_as_it_was():
+    assert gc.isenabled()
+    _straight(np.ones(2), np.empty(2))
+    Solver(_straight.py_func)(np.ones(2), np.empty(2))
+    assert gc.isenabled()

@@ -6,7 +6,8 @@ shared bench decks, where they lie beside the tree, if none is named). Figures a
 compiled; ``--start-up`` also measures two starts of ``ampwright simulate`` with 1 s of audio, in a process and with a cache of its own: the first
 with nothing compiled, the second with what the first has left (a minute a circuit); ``--lanes`` compares eight variants side by side
 with one at a time; ``--paced`` shows an amplifier, a preamplifier and a pedal oversampled in blocks that come when audio does, with every control
-at rest, with every control always moving, and the latter in CPU time, which other programs on the machine don't disturb.
+at rest and with every control always moving, each by the clock and by processor time: what is late by the clock alone, the machine took away. ``--docs``
+prints the tables of docs/white-box.md in one go: the machine, the bench decks with ngspice, the library on the table kernel, starts, paced blocks, lanes.
 
 Columns: nonlinear ports and states; ns a sample of the table and of the emitted kernel at oversampling 1; real-time factor of the emitted one
 (of the table with ``--table``); Newton iterations mean and worst; steps not converged; median, p99.9 and maximum of blocks of 64 samples as a share of
@@ -18,6 +19,7 @@ same samples through its file source) in ns a sample, its own error-to-signal ra
 import argparse
 import json
 import os
+import platform
 import re
 import resource
 import shutil
@@ -27,6 +29,7 @@ import tempfile
 import time
 from pathlib import Path
 
+import numba
 import numpy as np
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -217,10 +220,25 @@ def paced_row(name: str, factor: int, seconds: float, how: str) -> str:
     circuit = read(find(name))
     player = oversampled(lambda rate: NodalProcessor(circuit, rate, kernel="emitted"), RATE, factor)
     samples = circuit.level * phrase("chords", RATE, np.random.default_rng(1))[:int(seconds * RATE)]
-    clock = {"sleep": lambda duration: None, "clock": time.process_time} if how == "CPU" else {}
-    pace = paced(player, samples, seconds, moves=sweeps(circuit, seconds) if how != "still" else (), **clock)
+    clock = {"sleep": lambda duration: None, "clock": time.process_time} if how.endswith("CPU") else {}
+    pace = paced(player, samples, seconds, moves=sweeps(circuit, seconds) if how.startswith("moving") else (), **clock)
     return (f"| {name} | {factor} | {how} | {pace.blocks} | " + " | ".join(f"{100 * value / DEADLINE:.1f} %" for value in (pace.p50, pace.p999, pace.worst)) +
             f" | {pace.misses} | {pace.dropouts} | {player.run.mean_iterations:.2f} | {player.run.worst_iterations} | {player.run.bad_samples} |")
+
+
+def for_the_docs() -> None:
+    """The tables of docs/white-box.md, each under the command that prints it."""
+    known = Path("/proc/cpuinfo")
+    model = re.search(r"model name\s*:\s*(.+)", known.read_text()) if known.is_file() else None
+    print(f"{model.group(1) if model else platform.processor()}, {os.cpu_count()} processors, load {os.getloadavg()[0]:.2f}, Python {platform.python_version()}, "
+          f"numba {numba.__version__}, {time.strftime('%Y-%m-%d', time.gmtime())}\n")
+    for script, *arguments in (("simulate.py", *map(str, sorted(BENCH.glob("*.cir")))), ("simulate.py", "--table", "--no-ngspice", "--seconds", "1", *names()),
+                               ("start.py", "tube_screamer", *map(str, sorted(BENCH.glob("*.cir")))), ("simulate.py", "--paced", "--seconds", "3"),
+                               ("simulate.py", "--lanes", "--seconds", "1", *(str(BENCH / f"{name}.cir") for name in ("6a_fuzz_face", "6b_big_muff", "7_jcm800_preamp"))),
+                               ("steps.py",)):
+        print(f"`python tests/benchmarks/{script} {' '.join(Path(one).name for one in arguments)}`\n", flush=True)
+        subprocess.run([sys.executable, str(Path(__file__).with_name(script)), *arguments], cwd=ROOT, check=True)
+        print(flush=True)
 
 
 def heading(*columns: str) -> str:
@@ -232,9 +250,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="*")
     parser.add_argument("--seconds", type=float, default=2.0)
-    for option in ("--no-ngspice", "--table", "--start-up", "--lanes", "--paced"):
+    for option in ("--no-ngspice", "--table", "--start-up", "--lanes", "--paced", "--docs"):
         parser.add_argument(option, action="store_true")
     options = parser.parse_args()
+    if options.docs:
+        for_the_docs()
+        return 0
     decks = [Path(name).resolve() if Path(name).suffix else find(name) for name in options.names]
     decks = decks or [*sorted(BENCH.glob("*.cir")), *(find(name) for name in names())]
     if options.lanes:
@@ -246,7 +267,7 @@ def main() -> int:
         print(heading("circuit", "oversampling", "controls", "blocks", "block p50", "block p99.9", "block max", "late", "dropouts", "iterations", "worst",
                       "not converged"))
         for name, factor in (("preamp_2203", 8), ("deluxe_5e3", 4), ("big_muff", 4)):
-            for how in ("still", "moving", "CPU"):
+            for how in ("still", "still, CPU", "moving", "moving, CPU"):
                 print(paced_row(name, factor, options.seconds, how), flush=True)
         return 0
     with_ngspice = not options.no_ngspice and shutil.which("ngspice") is not None
