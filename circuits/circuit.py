@@ -68,6 +68,8 @@ class Circuit:
         Node voltages that hold at the start (``.ic``), or that help to find the operating point (``.nodeset``).
     title, path : str
         First line and file name.
+    from_zero : bool
+        Playing starts with every capacitor and coil at its own ``initial`` or empty, as with SPICE's ``uic``, and not at rest.
     notes : tuple of str
         What the reader wants to tell, one line each: skipped lines, stand-ins, assumptions.
     """
@@ -84,6 +86,7 @@ class Circuit:
     title: str = ""
     path: str = ""
     notes: tuple[str, ...] = ()
+    from_zero: bool = False
 
     @property
     def nodes(self) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from dataclasses import fields as fields_of
 from dataclasses import replace
 from difflib import get_close_matches
 
-from circuits.circuit import EXPRESSION_TYPES, GROUND, Card, Circuit, Element
+from circuits.circuit import EXPRESSION_TYPES, GROUND, NO_INPUT, Card, Circuit, Element
 from circuits.controls import Control
 from circuits.elements import (BehaviouralCurrent, BehaviouralVoltage, Coupling, CurrentControlledCurrent, CurrentControlledVoltage,
                                Inductor, Resistor, VoltageControlledCurrent, VoltageControlledVoltage, VoltageSource)
@@ -68,13 +68,16 @@ def build(deck: Deck, top: Scope, wishes: Wishes, title: str, path: str) -> Circ
     _sense_currents(assembly)
     _check_couplings(assembly)
     _tie_windings(assembly, source_name)
+    alone = source_name == NO_INPUT and deck.from_zero is not None
+    if alone:
+        deck.notes.say("the circuit starts from zero, as uic or startup on its .tran line asks", deck.from_zero)
     outputs = choose_outputs(assembly, wishes, lambda name: _flat(name, nodes, deck), source_name)
     _pots(assembly, top, wishes)
     values = _evaluate(deck)
     controls = build_controls(top, wishes, values)
     _lint(assembly, top, controls, outputs)
     circuit = Circuit(tuple(assembly.elements.values()), dict(deck.parameters), controls, source_name, outputs, wishes.level[0],
-                      deck.temperature, conditions["ic"], conditions["nodeset"], title, path)
+                      deck.temperature, conditions["ic"], conditions["nodeset"], title, path, from_zero=alone)
     try:
         circuit.bound()
     except CircuitError as error:

@@ -112,6 +112,7 @@ class Deck:
         self.auxiliaries: list[Element] = []
         self.missing: list[tuple[str, Place]] = []
         self.outside: list[OutsideError] = []
+        self.from_zero: Place | None = None  # of the .tran line that says uic or startup
         self.shown: list[str] = []  # instructions to other programs that name voltages to look at
         self.sensed: dict[str, Place] = {}
         self.probed: dict[str, Place] = {}
@@ -234,6 +235,8 @@ class Deck:
         elif isinstance(said, Include):
             includes.append(said)
         elif isinstance(said, Foreign):
+            if said.keyword == "tran" and {"uic", "startup"} & set(said.line.text.lower().split()):
+                self.from_zero = said.line.place()
             if said.keyword in SHOWING:
                 self.shown.append(said.line.text)
             if said.known:

@@ -116,6 +116,8 @@ class _Deck:
             tail.append(f".temp {number_text(circuit.temperature)}")
         for kind, conditions in (("ic", circuit.initial), ("nodeset", circuit.nodeset)):
             tail += [f".{kind} v({self.node(node)})={self.value(value)}" for node, value in conditions.items()]
+        if circuit.from_zero:
+            tail.append(".tran 10u 100m uic")
         return "\n".join([*head, *self.lines, *tail, ".end", ""])
 
     # names

@@ -103,8 +103,10 @@ def driven(deck: str, stop: float, step: float, *, source: str, saved: list[str]
     """
     lines = []
     set_already = set()
+    uic = False
     for line in deck.splitlines():
         word = line.split()[0].lower() if line.split() else ""
+        uic = uic or (word == ".tran" and "uic" in line.lower().split())
         if word in (".tran", ".ac", ".op", ".end", ".print", ".plot"):
             continue
         if word == source.lower():
@@ -119,7 +121,7 @@ def driven(deck: str, stop: float, step: float, *, source: str, saved: list[str]
     if missing:
         raise CircuitError(f"the deck has no .param {', '.join(sorted(missing))}", mend="Check the names.")
     lines += [f".options {options}", f".save {' '.join(f'v({node})' for node in saved)}",
-              f".tran {step!r} {stop!r} 0 {step!r}", ".end"]
+              f".tran {step!r} {stop!r} 0 {step!r}" + (" uic" if uic else ""), ".end"]
     return lines
 
 

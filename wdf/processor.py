@@ -20,7 +20,7 @@ from circuits.nodal import transient
 from circuits.nodal.account import counted, demand
 from circuits.nodal.equations import assemble
 from circuits.nodal.model import leaking
-from circuits.nodal.operating import OperatingPoint, starting_point
+from circuits.nodal.operating import OperatingPoint, start_of
 from circuits.nodal.processor import KERNELS, TOLERANCE
 from circuits.processor import Run, State, check_samples, check_state, turned as turned_controls
 from circuits.reduce import reduce
@@ -172,7 +172,7 @@ class WdfProcessor:
         if self._rest is None:
             equations = assemble(reduce(self.circuit))
             lent = any(adaptor.lent for adaptor in self._tree.adaptors)
-            self._rest = starting_point(leaking(equations) if lent else equations, self.strict)
+            self._rest = start_of(self.circuit, leaking(equations) if lent else equations, self.strict)
         return self._rest
 
     @property

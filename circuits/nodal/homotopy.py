@@ -173,10 +173,17 @@ def switched_on(search, A, rhs, q):
     return search.newton(A, rhs, q)
 
 
-def from_zero(search, A, rhs, q):
-    """none found, from zero: every capacitor and coil is empty, as with SPICE's uic."""
-    C = search.e.T @ search.e.M @ search.e.R
-    return search.newton(A + SUDDEN * C, rhs, np.zeros_like(q), 250)
+def from_zero(search, A, rhs, q, held):
+    """none found, from zero: every capacitor and coil stands at what it is held at, or empty, as with SPICE's uic.
+
+    ``held`` are volts and amperes of what stores charge and flux, shape (n_states,). What ``.ic`` forces is forced more than that.
+    """
+    e = search.e
+    A, rhs = A + SUDDEN * (e.T @ e.M @ e.R), rhs + SUDDEN * (e.T @ (e.M @ held))
+    for node, volts in e.forced:
+        A[node, node] += SUDDEN
+        rhs[node] += SUDDEN * volts
+    return search.newton(A, rhs, np.zeros_like(q), 250)
 
 
 def sources(search, A, rhs, q, most=60):

@@ -8,11 +8,12 @@ Kelley, Keyes: Convergence analysis of pseudo-transient continuation, SIAM J. Nu
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import networkx as nx
 import numpy as np
 
+from circuits.circuit import Circuit
 from circuits.errors import ConvergenceError
 from circuits.nodal.equations import Equations
 from circuits.nodal.homotopy import LEAK, WAYS, Search, from_zero, solve
@@ -165,10 +166,28 @@ def starting_point(equations: Equations, strict: bool = False) -> OperatingPoint
         if strict:
             raise
         search, A, rhs, q = _search(equations, None)
-        found = from_zero(search, A, rhs, q)
+        found = from_zero(search, A, rhs, q, np.zeros(len(equations.states)))
         if found is None:
             raise
         return _point(search, found, from_zero)
+
+
+def start_of(circuit: Circuit, equations: Equations, strict: bool = False) -> OperatingPoint:
+    """The start that a circuit asks for: `starting_point`, or if it is ``from_zero`` every capacitor and coil at its ``initial`` or empty.
+
+    Raises
+    ------
+    ConvergenceError
+        If it can't be solved.
+    """
+    if not circuit.from_zero:
+        return starting_point(equations, strict)
+    held = {element.name: float(element.initial) for element in circuit.bound().elements if getattr(element, "initial", None) is not None}
+    search, A, rhs, q = _search(equations, None)
+    found = from_zero(search, A, rhs, q, np.array([held.get(name, 0.0) for name in equations.states]))
+    if found is None:
+        raise ConvergenceError("the circuit does not start from zero", mend="Take uic or startup off its .tran line.")
+    return replace(_point(search, found, from_zero), method="from zero, as asked")
 
 
 def _point(search, found, method) -> OperatingPoint:

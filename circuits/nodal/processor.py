@@ -22,7 +22,7 @@ from circuits.nodal.course import STILL, Course
 from circuits.nodal.equations import Equations, assemble
 from circuits.nodal.glide import Glide
 from circuits.nodal.model import DkModel, ModelArrays, at_rest, discretise
-from circuits.nodal.operating import OperatingPoint, starting_point
+from circuits.nodal.operating import OperatingPoint, start_of
 from circuits.nodal.selected import table_kernel
 from circuits.nodal.turning import Turning
 from circuits.processor import Run, State, check_samples, check_state, turned
@@ -92,7 +92,7 @@ class NodalProcessor:
         self._kernel = kernel
         self._fast = None
         self._choose()
-        self._rest = starting_point(at_rest(equations, self._model), strict)
+        self._rest = start_of(circuit, at_rest(equations, self._model), strict)
         self.reset()
 
     @property
@@ -122,7 +122,7 @@ class NodalProcessor:
         """Where the circuit rests at the present control positions."""
         self._update()
         if self._rest is None:
-            self._rest = starting_point(at_rest(_equations(self.circuit), self._model), self.strict)
+            self._rest = start_of(self.circuit, at_rest(_equations(self.circuit), self._model), self.strict)
         return self._rest
 
     @property
