@@ -29,7 +29,7 @@ WORSE = 1.05  # a held-out error larger by this factor is more than the draw of 
 FINER = 2_800_000  # samples of the descent at twice the rate
 SHARES = {"lnlnl": 0.4, "lnlnl-bias": 0.5, "wh-parallel": 0.07, "wh-memory": 0.07, "wh-sag": 0.07}  # of the time left; a quarter for others
 WORTH = 0.5  # a part is tried if it promises at least so much of what the most promising one does; the bias always, richer ones grow from it
-LAST = 20  # steps on all audio that a richer start must leave time for
+LAST = 30  # steps on all audio that a richer start must leave time for
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +192,7 @@ class Session:
         A part beside a bank and a curve is tried only if it promises enough (`graybox.structures.promises`). Time that is left goes to
         the same structure from other starts, for minima differ; the held-out error decides.
         """
-        promised = None
+        promised, self.material = None, self.material.drawn(self.rng)
         for name in ladder or LADDER:
             if self.left <= 1.0:
                 break
@@ -236,9 +236,9 @@ class Session:
         one = self._seconds_of_a_step(self.fitted[name])
         while self.left > spent + LAST * one * samples:
             began, others, held = time.process_time(), {}, weighted_esr(self.fitted[name], self.material.hold)
-            self.steps = []
+            self.steps, material = [], self.material.drawn(self.rng)
             for step in reversed(chain):
-                descent = fit_structure(step, others, self.material, self.rng, seconds=self.left, say=self.say, on_step=self.on_step(name))
+                descent = fit_structure(step, others, material, self.rng, seconds=self.left, say=self.say, on_step=self.on_step(name))
                 others[step] = descent.block
             took, self.current = time.process_time() - began, None
             self.tried.append(Attempt(f"{name}, again", free_numbers(descent.block), float(descent.held_out), took, descent.stop))

@@ -44,7 +44,10 @@ STARTS = 3  # times that it grows there, from other stretches, if there is time:
 
 @dataclass(frozen=True, slots=True)
 class Material:
-    """What a fit works on: recordings for descent and for watching, and the linear circuit between the stages, if any."""
+    """What a fit works on: recordings for descent and for watching, and the linear circuit between the stages, if any.
+
+    ``growing`` are the stretches on which structures grow one from the other; none means that each draws its own.
+    """
 
     train: tuple[Recording, ...]
     hold: tuple[Recording, ...]
@@ -52,6 +55,11 @@ class Material:
     middle: tuple = ()
     controls: tuple = ()
     emphasis: float = 0.0
+    growing: tuple[Recording, ...] = ()
+
+    def drawn(self, rng: np.random.Generator) -> "Material":
+        """With stretches drawn once for a whole chain: what grows on other ones than it was fitted to begins by unlearning."""
+        return replace(self, growing=stretches(self.train, GROWTH, rng))
 
     def brightest(self) -> "Material | None":
         """The recordings at the position whose targets have the most treble, the circuit between the stages as it is.
@@ -184,7 +192,7 @@ def fit_structure(name: str, fitted: dict[str, Block], material: Material, rng: 
                        mend=f"Ask for one of {', '.join(WITH_MIDDLE)}.")
     one = material.brightest()
     if one is not None:
-        alone = _grown_alone(name, one, rng, ALONE * seconds, lambda text: say(f"one position, {text}"), on_step)
+        alone = _grown_alone(name, replace(one, growing=()), rng, ALONE * seconds, lambda text: say(f"one position, {text}"), on_step)
         say(f"{name}: all positions")
         return levenberg_marquardt(material.released(alone.block), stretches(material.train, JOINT, rng), material.hold, iterations=100, tolerance=3e-3,
                                    patience=6, seconds=max(deadline - time.process_time(), 0.1), emphasis=material.emphasis, balanced=True, on_step=on_step)
@@ -192,7 +200,7 @@ def fit_structure(name: str, fitted: dict[str, Block], material: Material, rng: 
     if before is not None and before not in fitted:
         fitted[before] = fit_structure(before, fitted, material, rng, seconds=0.4 * seconds, say=say,
                                        on_step=on_step).block
-    part = stretches(material.train, GROWTH, rng)
+    part = material.growing or stretches(material.train, GROWTH, rng)
 
     def descend(block, iterations, tolerance=3e-4):
         return levenberg_marquardt(block, part, material.hold, iterations=iterations, tolerance=tolerance, patience=20,
@@ -217,7 +225,7 @@ def fit_structure(name: str, fitted: dict[str, Block], material: Material, rng: 
                                              emphasis=material.emphasis, balanced=len(material.train) > 1))
         tried.sort(key=lambda descent: descent.loss)
         say(f"{name}: all stretches")
-        done = sorted((descend(descent.block, 15) for descent in tried[:2]), key=lambda descent: descent.held_out)
+        done = sorted((descend(descent.block, 15, 1e-3) for descent in tried[:2]), key=lambda descent: descent.held_out)
         if len(done) > 1:
             fitted[f"{name}, second start"] = done[1].block
         return done[0]
