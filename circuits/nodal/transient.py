@@ -284,7 +284,8 @@ def solve_block(model, b, motion, scratch, tolerance):
                 left, bent = _nearer(M, pivots, origin, scratch.step, model.bend, lo, hi, part)
                 wanted = 0.5 * part * part * np.sqrt(reach / bent) if np.isfinite(bent) else 0.0
                 wanted = 0.1 * part if wanted < 0.1 * part else 0.5 * part if wanted > 0.5 * part else wanted
-                if left > (1.0 - 0.25 * part) ** 2 * reach and not (cut and left < reach) and wanted >= LEAST and count < most:
+                less = 1.0 - 0.25 * part
+                if left > less * less * reach and not (cut and left < reach) and wanted >= LEAST and count < most:
                     part = wanted
                     _part(q, begin, scratch.step, part, lo, hi, model.limits)
                     continue
