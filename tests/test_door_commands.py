@@ -226,9 +226,13 @@ def test_what_is_mended_is_told(desk, capsys, deck, words):
 
 def test_no_input_lists_the_candidates(desk, capsys):
     Path("bad.cir").write_text("bad\nV1 a 0 AC 1\nV2 b 0 AC 1\nR1 a out 1k\nR2 b out 1k\n")
-    refused(capsys, "--input|v1, v2", "simulate", "bad.cir", "in.wav", "-o", "out.wav")
+    refused(capsys, "--input|v1, v2", "simulate", "bad.cir", "in.wav", "-o", "out.wav", "--strict")
+    code, _, err = command(capsys, "simulate", "bad.cir", "in.wav", "-o", "out.wav")
+    assert code == 0 and "input: v1, a guess: the first of v1, v2; name another by --input" in err
     Path("bad.cir").write_text("bad\nVIN a 0 AC 1\nR1 a 0 1k\nV2 b 0 1\nR2 b c 1k\nR3 c 0 1k\n")
-    refused(capsys, "--output|a, b, c", "simulate", "bad.cir", "in.wav", "-o", "out.wav")
+    refused(capsys, "--output|a, b, c", "simulate", "bad.cir", "in.wav", "-o", "out.wav", "--strict")
+    code, _, err = command(capsys, "simulate", "bad.cir", "in.wav", "-o", "out.wav")
+    assert code == 0 and "output: c, a guess: no way leads from a source to any node" in err and "nodes: a, b, c" in err
     Path("bad.cir").write_text("bad\nVIN a 0 AC 1\nR1 a b 1k\nR2 b 0 1k\n")
     code, _, err = command(capsys, "simulate", "bad.cir", "in.wav", "-o", "out.wav")
     assert code == 0 and "output: b, a guess: the node farthest from the input; name another by --output; nodes: a, b" in err
@@ -296,9 +300,11 @@ def test_bad_models(desk, capsys):
 
 
 def test_numbers_without_sense_are_exit_code_one(desk, capsys):
-    Path("wild.cir").write_text("wild\n*@ output out\nVIN in 0 AC 1\nE1 out 0 VALUE={exp(exp(V(in)))}\nR1 in 0 1k\nR2 out 0 1k\n")
+    Path("wild.cir").write_text("wild\n*@ output out\nVIN in 0 AC 1\nE1 out 0 VALUE={exp(exp(V(in)))*exp(exp(V(in)))}\nR1 in 0 1k\nR2 out 0 1k\n")
     write_audio("hot.wav", np.full(50, 1e4), 48000)
     refused(capsys, "finite", "simulate", "wild.cir", "hot.wav", "-o", "out.wav", code=1)
+    Path("wild.cir").write_text("wild\n*@ output out\nVIN in 0 AC 1\nE1 out 0 VALUE={exp(exp(V(in)))}\nR1 in 0 1k\nR2 out 0 1k\n")
+    refused(capsys, "beyond what a file of floats can hold", "simulate", "wild.cir", "hot.wav", "-o", "out.wav")
 
 
 def test_interrupt_leaves_no_file(desk):

@@ -93,7 +93,7 @@ def test_a_block_at_twice_the_rate_plays_at_the_rate_of_the_recordings(desk):
     found = aw.fit(x, "diode_clipper", "fine.json", blocks="wh-bank", controls={"drive": 0.6}, seconds=8.0, double=True)
     kept = {48000.0: "wh-bank", 96000.0: "wh-bank at twice the rate"}
     assert found.result.structure == kept[found.block.sample_rate] and found.portrait.sample_rate == found.block.sample_rate
-    assert found.result.held_out == min(one.held_out for one in found.result.tried)
+    assert found.result.held_out <= 1.05 * min(one.held_out for one in found.result.tried)  # the finer block is kept unless it is worse by a twentieth
     played = aw.simulate("fine.json", x.samples, 48000.0)
     target = aw.simulate("diode_clipper", x.samples, 48000.0, controls={"drive": 0.6}, oversample=4)
     error = np.sum((played.samples - target.samples)[1000:-1000] ** 2) / np.sum(target.samples[1000:-1000] ** 2)

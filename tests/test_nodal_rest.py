@@ -55,7 +55,7 @@ def test_a_node_that_only_a_blocking_diode_reaches(engine):
     player = engine(read_text(OPEN_PIN), 48000.0)
     found = player.process(x)
     wanted = engine(read_text(OPEN_PIN.replace("D1 out rail D\n", "")), 48000.0).process(x)
-    assert player.run.bad_samples == 0 and np.max(np.abs(found - wanted)) < 1e-7, "SPICE's GMIN through 10k"
+    assert player.run.bad_samples == 0 and np.max(np.abs(found - wanted)) < 1e-7, "the leak through 10k"
 
 
 def rest(deck: str):

@@ -1,5 +1,6 @@
 """The table kernel with a circuit's own laws: the same bits as the one with all laws, and nothing else in it."""
 
+import inspect
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ from circuits.nodal import selected, transient
 from circuits.nodal.course import STILL
 from circuits.nodal.equations import assemble
 from circuits.nodal.model import discretise
+from circuits.nodal.processor import NodalProcessor
 from circuits.reduce import reduce
 from netlists.library import find
 from netlists.reader import read
@@ -38,11 +40,40 @@ def test_selected_laws_give_the_bits_of_all_laws(name):
             np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.parametrize("name", ["fuzz_face", "preamp_2203", "tone_bender_mk2"])
+def test_plain_steps_give_the_bits_of_the_guarded_kernel_where_they_settle(name):
+    model = discretise(assemble(reduce(read(find(name)))), RATE)
+    laws = model.arrays.laws
+    x = 0.01 * np.sin(np.arange(480) * 0.1)
+    stopped, y, motion = play(selected.plain_kernel(laws), model, x)
+    whole = play(selected.table_kernel(laws), model, x[:stopped])
+    assert stopped > 100 and whole[0] == stopped
+    np.testing.assert_array_equal(y[:, :stopped], whole[1])
+    if stopped == len(x):
+        np.testing.assert_array_equal(motion.q, whole[2].q)
+
+
+def test_plain_steps_leave_a_hard_sample_to_the_guarded_kernel():
+    """A square of 5 V: the processor calls the guarded kernel for single samples, and each of them converges."""
+    player = NodalProcessor(read(find("deluxe_5e3")), RATE, kernel="table")
+    player.process(5.0 * np.sign(np.sin(np.arange(960) * 2.0 * np.pi * 110.0 / RATE)))
+    assert player._guarded is not None and player.run.bad_samples == 0 and player.run.worst_iterations > transient.PLAIN
+
+
 def test_only_laws_that_occur_are_selected():
     text = selected.source(discretise(assemble(reduce(read(find("fuzz_face")))), RATE).arrays.laws)
     functions = {law.function.py_func.__name__ for law in LAWS.values()}
     assert {name for name in functions if f" import {name}\n" in text} == {"bjt_charge"}
     assert "run_tape" not in text and "def apply" not in text
+
+
+def test_each_condition_that_plain_steps_decide_occurs_in_the_solver():
+    """An edit of the solver must not leave its conditions unknown to what cuts plain steps out of it."""
+    text = inspect.getsource(transient.solve_block.py_func) + inspect.getsource(transient.run.py_func)
+    assert all(condition in text for condition in selected._Plain.KNOWN)
+    laws = discretise(assemble(reduce(read(find("fuzz_face")))), RATE).arrays.laws
+    plain = selected.source(laws, whole=False)
+    assert not any(word in plain for word in ("STAND", "AIM", "FALL", "SETTLING", "_nearer", "_upright", "_part", "WHOLE"))
 
 
 def test_laws_of_one_kind_share_a_kernel():

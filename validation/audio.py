@@ -264,8 +264,10 @@ def write_audio(path, samples, sample_rate: float, *, subtype: str | None = None
         raise SignalError(f"{path.suffix} files have no format {subtype!r}", mend=f"Use one of {', '.join(allowed)}.", place=place)
     if not float(sample_rate).is_integer() or not 1 <= sample_rate < 2**31:
         raise RateError(f"a file can't have the sample rate {sample_rate} Hz", mend="Resample to a whole number of Hz.", place=place)
+    peak = float(np.max(np.abs(samples)))
+    if subtype == "float" and peak > float(np.finfo(np.float32).max):
+        raise SignalError(f"the peak {peak:.4g} is beyond what a file of floats can hold", place=place, mend="Look at the circuit, or write subtype double.")
     if subtype.startswith("pcm"):
-        peak = float(np.max(np.abs(samples)))
         if peak > 1.0:
             raise SignalError(f"the peak {peak:.4g} would clip in a {subtype} file", place=place,
                               mend=f"Lower the level by {20 * np.log10(peak):.2f} dB" + ("." if flac else " or write a float file."))

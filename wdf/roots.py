@@ -24,7 +24,7 @@ from circuits.devices.law import Placed
 from circuits.expressions import leaves, tape
 from circuits.kernels.jit import kernel
 from circuits.nodal.evaluation import Evaluation
-from circuits.nodal.laws import GMIN, LINEAR, Entry, law_table
+from circuits.nodal.laws import PORT_LEAK, LINEAR, Entry, law_table
 from circuits.nodal.model import ModelArrays, bend_of, blocks_of
 from circuits.nodal.transient import solve_block
 from wdf.adaptors import feedback
@@ -77,9 +77,9 @@ def root_of(tree: Tree) -> Root:
     outputs = [f"y:{k}" for k in range(len(charge))]
     for adaptor in tree.roots:
         for edge, siemens in adaptor.lent.items():
-            # a current of -siemens * v through the port undoes the conductance that was lent to it, but for SPICE's GMIN
+            # a current of -siemens * v through the port undoes the conductance that was lent to it, but for the leak
             port = next(k for k, s in enumerate(network.sensed) if s.edge == edge and s.quantity == "voltage")
-            entries.append(Entry("lent conductance", LINEAR, ((GMIN - siemens) / network.sensed[port].factor,), ((port, 1.0),), ((len(charge), 1.0, 0),), None))
+            entries.append(Entry("lent conductance", LINEAR, ((PORT_LEAK - siemens) / network.sensed[port].factor,), ((port, 1.0),), ((len(charge), 1.0, 0),), None))
             outputs.append(returned(edge))
             charge.append(0)
     column = {name: k for k, name in enumerate(outputs)}

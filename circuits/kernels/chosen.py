@@ -24,7 +24,7 @@ def chosen(kernel: Dispatcher, codes: Collection[int] | None) -> ast.Module:
     --------
     >>> from circuits.kernels.operations import apply
     >>> ast.unparse(chosen(apply, {3})).splitlines()[1:]
-    ['def apply(code, a, b, c):', '    if code == 3:', '        return a - b', '    return np.nan']
+    ['def apply(code, a, b, c):', '    if code == 3:', '        return a - b', '    return math.nan']
     """
     with _PARSING:
         tree = ast.parse(textwrap.dedent(inspect.getsource(kernel.py_func)))

@@ -11,7 +11,7 @@ from circuits.nodal import transient
 from circuits.nodal.course import STILL
 from circuits.nodal.laws import LawTable
 from circuits.nodal.model import ModelArrays
-from circuits.nodal.selected import table_kernel
+from circuits.nodal.selected import plain_kernel
 
 _NO_AUDIO, _NO_OUTPUT = np.zeros((1, 0)), np.zeros((0, 1))
 
@@ -38,7 +38,7 @@ class Evaluation:
         self._motion = transient.motion_of(self._arrays)
         self._scratch = transient.scratch_of(self._arrays)
         self._tally = transient.tally()
-        self._run = table_kernel(laws) if n else None
+        self._run = plain_kernel(laws) if n else None
         self._at = (laws.slope_column, laws.slope_port)
 
     def at(self, q: np.ndarray, a: float = 0.0) -> tuple[np.ndarray, np.ndarray]:

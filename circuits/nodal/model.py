@@ -25,7 +25,7 @@ from scipy import linalg
 
 from circuits.errors import CircuitError, RateError
 from circuits.nodal.equations import Equations, Moving
-from circuits.nodal.laws import GMIN, LINEAR, Entry, LawTable, law_table
+from circuits.nodal.laws import PORT_LEAK, LINEAR, Entry, LawTable, law_table
 
 RULES = ("trapezoidal", "backward-euler")
 
@@ -143,14 +143,14 @@ def _between_nodes(equations: Equations):
 
 
 def leaking(equations: Equations) -> Equations:
-    """SPICE's GMIN across every nonlinear port that is a node voltage.
+    """A leak across every nonlinear port that is a node voltage, a thousandth of SPICE's GMIN.
 
     Where all the parts at a node block, as in a bridge of rectifiers without a ground, or do not exist, as behind a supply pin that nothing is connected to,
     it alone says where the node is.
     """
     G = equations.G.copy()
     for _, row in _between_nodes(equations):
-        G += GMIN * np.outer(row, row)
+        G += PORT_LEAK * np.outer(row, row)
     return replace(equations, G=G)
 
 

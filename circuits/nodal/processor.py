@@ -23,7 +23,7 @@ from circuits.nodal.equations import Equations, assemble
 from circuits.nodal.glide import Glide
 from circuits.nodal.model import DkModel, ModelArrays, at_rest, discretise
 from circuits.nodal.operating import OperatingPoint, start_of
-from circuits.nodal.selected import table_kernel
+from circuits.nodal.selected import plain_kernel, table_kernel
 from circuits.nodal.turning import Turning
 from circuits.processor import Run, State, check_samples, check_state, turned
 from circuits.reduce import reduce
@@ -152,13 +152,13 @@ class NodalProcessor:
         self._run = Run()
 
     def _choose(self) -> None:
-        """Take the emitted kernel if it is wanted or at hand; the table kernel stands behind it."""
-        self._table = table_kernel(self._model.arrays.laws)
+        """Take the emitted kernel if it is wanted or at hand, else plain steps of the table kernel; the guarded one stands behind both."""
+        self._plain, self._guarded = plain_kernel(self._model.arrays.laws), None
         if self._kernel == "emitted" or (self._kernel == "auto" and compiled.is_compiled(self._model)):
             self._fast = compiled.fast_kernel(self._model)
 
     def __getstate__(self):
-        return {**self.__dict__, "_fast": None, "_table": None}
+        return {**self.__dict__, "_fast": None, "_plain": None, "_guarded": None}
 
     def __setstate__(self, state):
         self.__dict__.update(state)
@@ -285,14 +285,17 @@ class NodalProcessor:
     def _play(self, arrays: ModelArrays, course: Course, u: np.ndarray, y: np.ndarray, at: int, n: int, tally: transient.Tally) -> int:
         """Play from sample ``at`` to before ``n``; returns where it stopped."""
         motion = self._motion
-        if self._fast is None:
-            return self._table(arrays, motion, self._scratch, course, u, y, at, n, self.tolerance, tally)
         start = at
         while at < n:
             here = course._replace(phase=course.phase + at - start) if at > start else course
-            at = self._fast(arrays, motion, here, u, y, at, n, self.tolerance, tally)
+            if self._fast is None:
+                at = self._plain(arrays, motion, self._scratch, here, u, y, at, n, self.tolerance, tally)
+            else:
+                at = self._fast(arrays, motion, here, u, y, at, n, self.tolerance, tally)
             if at < n:  # a sample for the guarded solver; the model stands where the course has brought it
-                if self._table(arrays, motion, self._scratch, STILL, u, y, at, at + 1, self.tolerance, tally) == at:
+                if self._guarded is None:
+                    self._guarded = table_kernel(arrays.laws)
+                if self._guarded(arrays, motion, self._scratch, STILL, u, y, at, at + 1, self.tolerance, tally) == at:
                     return at
                 at += 1
         if np.isfinite(y[:, start:n].sum()):  # one pass; a sum that overflows is looked at closely

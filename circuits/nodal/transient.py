@@ -37,6 +37,7 @@ ROUNDING = 1e-6  # volts: an error below it that 8 steps did not halve is roundi
 FALLS = 240  # steps of pseudo-time behind a fold
 # What the solver of a block is at: damped Newton, plain, the path's beginning, the path, beyond its end, nothing left.
 SETTLING, NEWTON, AIM, WALK, FALL, STAND = range(6)
+WHOLE = True  # False in the kernel of plain steps alone, which `circuits.nodal.selected` cuts out of this one
 
 
 class Motion(NamedTuple):
@@ -338,6 +339,10 @@ def solve_block(model, b, motion, scratch, tolerance):
                     if part < 1.0:
                         _part(q, begin, scratch.step, part, lo, hi, model.limits)
             if not walking and (failed or count >= most or (stage == NEWTON and count >= patience and stuck > 2)):
+                if not WHOLE:  # the guarded kernel plays this sample, from where it began
+                    for r in range(lo, hi):
+                        q[r] = saved[r]
+                    break
                 reach, part = 0.0, 1.0
                 for r in range(lo, hi):
                     ended = q[r]
@@ -377,7 +382,7 @@ def run(model, motion, scratch, course, u, y, first, last, tolerance, tally):
 
     A ``course`` is a model that moves while it plays; its rows are written into the model's arrays.
 
-    Returns where it stopped: ``last``, or the first sample at which a number is not finite.
+    Returns where it stopped: ``last``, or the first sample at which a number is not finite; cut to plain steps, also one that does not settle by them.
     """
     n_ports = len(motion.q)
     n_states, n_outputs = model.n_states, model.n_outputs
@@ -405,6 +410,8 @@ def run(model, motion, scratch, course, u, y, first, last, tolerance, tally):
             count, good, size = solve_block(model, b, motion, scratch, tolerance)
             used += count
             if not good:
+                if not WHOLE:
+                    return n
                 fine = False
             elif size > tally.residual[0]:
                 tally.residual[0] = size

@@ -33,6 +33,7 @@ from circuits.nodal import transient  # noqa: E402
 from circuits.nodal.course import STILL  # noqa: E402
 from circuits.nodal.evaluation import Evaluation  # noqa: E402
 from circuits.nodal.processor import TOLERANCE, NodalProcessor  # noqa: E402
+from circuits.nodal.selected import table_kernel  # noqa: E402
 from netlists.library import find  # noqa: E402
 from netlists.reader import read  # noqa: E402
 from validation.signals import shipped_phrase  # noqa: E402
@@ -48,10 +49,11 @@ def played(processor: NodalProcessor, samples: np.ndarray) -> tuple[np.ndarray, 
     model, arrays = processor.model, processor.model.arrays
     motion, scratch, tally = processor.motion, transient.scratch(processor.model), transient.tally()
     u, y = processor.drive(samples), np.empty((arrays.n_outputs, len(samples)))
+    table = table_kernel(arrays.laws)
     problems, solutions, charges = (np.empty((len(samples), size)) for size in (model.n_ports, model.n_ports, len(motion.charge)))
     for n in range(len(samples)):
         charges[n] = motion.charge
-        processor._table(arrays, motion, scratch, STILL, u, y, n, n + 1, 1e-12, tally)
+        table(arrays, motion, scratch, STILL, u, y, n, n + 1, 1e-12, tally)
         problems[n], solutions[n] = motion.p, motion.q
     return problems, solutions, charges
 
