@@ -175,6 +175,10 @@ class Oversampled:
         """Set the inner processor's controls."""
         self.inner.turn(**positions)
 
+    def ready(self) -> None:
+        """Let the inner processor compile or load what it may need later, where it has such a thing."""
+        getattr(self.inner, "ready", lambda: None)()
+
     def reset(self) -> None:
         """Inner processor and filters back to rest."""
         self.inner.reset()

@@ -16,9 +16,11 @@ from circuits.nodal.course import STILL
 from circuits.nodal.equations import assemble
 from circuits.nodal.model import discretise
 from circuits.nodal.processor import NodalProcessor
+from circuits.rate import oversampled
 from circuits.reduce import reduce
 from netlists.library import find
 from netlists.reader import read
+from validation.captures.chain import Chain, Parallel
 
 ROOT = Path(__file__).resolve().parents[1]
 RATE = 48000.0
@@ -59,6 +61,18 @@ def test_plain_steps_leave_a_hard_sample_to_the_guarded_kernel(monkeypatch):
     player = NodalProcessor(read(find("deluxe_5e3")), RATE, kernel="table")
     player.process(5.0 * np.sign(np.sin(np.arange(960) * 2.0 * np.pi * 110.0 / RATE)))
     assert player._guarded is not None and player.run.bad_samples == 0 and player.run.worst_iterations > transient.PLAIN
+
+
+def test_who_plays_live_has_the_guarded_kernel_before_the_first_sample():
+    player = oversampled(lambda rate: NodalProcessor(read(find("fuzz_face")), rate, kernel="table"), RATE, 2)
+    assert player.inner._guarded is None
+    player.ready()
+    assert player.inner._guarded is not None and player.inner._guarded.signatures
+    first, second = (NodalProcessor(read(find("fuzz_face")), RATE, kernel="table") for _ in range(2))
+    Chain([("both", Parallel([("first", first)]), 1.0, 1.0), ("second", second, 1.0, 1.0)], RATE).ready()
+    assert first._guarded is not None and second._guarded is not None
+    x = 0.1 * np.sin(np.arange(200) * 0.1)
+    np.testing.assert_array_equal(player.process(x), oversampled(lambda rate: NodalProcessor(read(find("fuzz_face")), rate, kernel="table"), RATE, 2).process(x))
 
 
 def test_only_laws_that_occur_are_selected():

@@ -59,6 +59,7 @@ def live(
         tell(0.0, "preparing")
         processor = _player(loaded, rate, engine=engine, oversample=oversample, kernel=kernel)
         processor.process([0.0] * block)
+        getattr(processor, "ready", lambda: None)()
         processor.reset()
         if paced is not None:
             pace = _paced(processor, play, rate, paced, block, automate, tell)

@@ -157,6 +157,16 @@ class NodalProcessor:
         if self._kernel == "emitted" or (self._kernel == "auto" and compiled.is_compiled(self._model)):
             self._fast = compiled.fast_kernel(self._model)
 
+    def ready(self) -> None:
+        """Compile or load the guarded kernel now: who plays live can't wait for it at the first hard sample."""
+        self._guard()(self._model.arrays, self._motion, self._scratch, STILL, np.zeros((0, len(self._model.moving))), np.empty((len(self.circuit.outputs), 0)),
+                      0, 0, self.tolerance, transient.tally())
+
+    def _guard(self):
+        if self._guarded is None:
+            self._guarded = table_kernel(self._model.arrays.laws)
+        return self._guarded
+
     def __getstate__(self):
         return {**self.__dict__, "_fast": None, "_plain": None, "_guarded": None}
 
@@ -293,9 +303,7 @@ class NodalProcessor:
             else:
                 at = self._fast(arrays, motion, here, u, y, at, n, self.tolerance, tally)
             if at < n:  # a sample for the guarded solver; the model stands where the course has brought it
-                if self._guarded is None:
-                    self._guarded = table_kernel(arrays.laws)
-                if self._guarded(arrays, motion, self._scratch, STILL, u, y, at, at + 1, self.tolerance, tally) == at:
+                if self._guard()(arrays, motion, self._scratch, STILL, u, y, at, at + 1, self.tolerance, tally) == at:
                     return at
                 at += 1
         if np.isfinite(y[:, start:n].sum()):  # one pass; a sum that overflows is looked at closely

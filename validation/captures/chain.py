@@ -114,6 +114,11 @@ class Chain:
         """Set controls, for instance ``turn(**{"pedal.drive": 0.7})``."""
         _turn(self.stages, self.controls, positions)
 
+    def ready(self) -> None:
+        """Let each stage compile or load what it may need later, where it has such a thing."""
+        for _, processor, _, _ in self._stages:
+            getattr(processor, "ready", lambda: None)()
+
     def reset(self) -> None:
         """All stages back to rest."""
         for _, processor, _, _ in self._stages:
@@ -193,6 +198,11 @@ class Parallel:
     def turn(self, **positions: float) -> None:
         """Set controls, for instance ``turn(**{"1.amp.gain": 0.7})``."""
         _turn(self._branches, self.controls, positions)
+
+    def ready(self) -> None:
+        """Let each branch compile or load what it may need later, where it has such a thing."""
+        for _, processor in self._branches:
+            getattr(processor, "ready", lambda: None)()
 
     def reset(self) -> None:
         """All branches back to rest."""
