@@ -63,7 +63,11 @@ class Run:
 
 @runtime_checkable
 class Processor(Protocol):
-    """What all models share; a protocol, never a base class."""
+    """What all models share; a protocol, never a base class.
+
+    One that compiles or loads something only when the audio asks for it may have ``ready()``, which does so at once and changes no state; one that
+    wraps others hands it on. `make_ready` is how it is called: most processors need no such thing.
+    """
 
     @property
     def sample_rate(self) -> float:
@@ -96,6 +100,11 @@ class Processor(Protocol):
 
     def reset(self) -> None:
         """Back to the operating point."""
+
+
+def make_ready(processor: Processor) -> None:
+    """Let a processor compile or load now what it may need while it plays, by its ``ready`` if it has one."""
+    getattr(processor, "ready", lambda: None)()
 
 
 def check_samples(samples) -> np.ndarray:

@@ -19,7 +19,7 @@ import numpy as np
 from circuits.controls import Control
 from circuits.errors import RateError
 from circuits.kernels.jit import kernel
-from circuits.processor import Processor, Run, State, check_samples, check_state
+from circuits.processor import Processor, Run, State, check_samples, check_state, make_ready
 
 FACTORS = (1, 2, 4, 8, 16)
 BETA = 0.1102 * (110.0 - 8.7)  # of the Kaiser window, for 110 dB: Oppenheim and Schafer, equation 7.75
@@ -177,7 +177,7 @@ class Oversampled:
 
     def ready(self) -> None:
         """Let the inner processor compile or load what it may need later, where it has such a thing."""
-        getattr(self.inner, "ready", lambda: None)()
+        make_ready(self.inner)
 
     def reset(self) -> None:
         """Inner processor and filters back to rest."""

@@ -10,10 +10,12 @@ from ampwright.simulation import simulate
 from circuits.errors import ConvergenceError
 from circuits.kernels.operations import exponential
 from circuits.nodal.equations import assemble
-from circuits.nodal.operating import operating_point, starting_point
+from circuits.nodal.homotopy import WAYS
+from circuits.nodal.operating import _search, operating_point, starting_point
 from circuits.nodal.processor import NodalProcessor
 from circuits.reduce import reduce
-from netlists.reader import read_text
+from netlists.library import find
+from netlists.reader import read, read_text
 from netlists.writer import write
 from wdf.processor import WdfProcessor
 
@@ -118,3 +120,16 @@ def test_an_oscillator_of_a_comparator_falls_from_fold_to_fold():
     rising = np.flatnonzero((square[1:] > 0.0) & (square[:-1] <= 0.0))[5:]
     period = np.mean(np.diff(rising)) / 192000.0
     assert period == pytest.approx(2.0 * 10e3 * 47e-9 * np.log(3.0), abs=2.0 / 192000.0)
+
+
+@pytest.mark.parametrize("name", ["fuzz_face", "preamp_2203"])
+def test_each_way_alone_comes_to_the_same_rest(name):
+    """What stands behind plain Newton is hardly ever asked: here each way has to find the rest from nothing."""
+    equations = assemble(read(find(name)))
+    rest = operating_point(equations)
+    assert rest.method == "newton"
+    for way in WAYS[2:]:
+        search, A, rhs, q = _search(equations, None)
+        x, _ = way(search, A, rhs, q)
+        assert search.iterations > rest.iterations
+        np.testing.assert_allclose(x, rest.x, rtol=1e-9, atol=1e-9, err_msg=way.__name__)

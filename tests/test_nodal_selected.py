@@ -1,5 +1,6 @@
 """The table kernel with a circuit's own laws: the same bits as the one with all laws, and nothing else in it."""
 
+import ast
 import inspect
 import subprocess
 import sys
@@ -88,7 +89,15 @@ def test_each_condition_that_plain_steps_decide_occurs_in_the_solver():
     assert all(condition in text for condition in selected._Plain.KNOWN)
     laws = discretise(assemble(reduce(read(find("fuzz_face")))), RATE).arrays.laws
     plain = selected.source(laws, whole=False)
-    assert not any(word in plain for word in ("STAND", "AIM", "FALL", "SETTLING", "_nearer", "_upright", "_part", "WHOLE"))
+    assert not any(word in plain for word in ("STAND", "AIM", "FALL", "SETTLING", "nearer", "upright", "move_part", "WHOLE"))
+
+
+def test_plain_steps_carry_no_local_that_nothing_reads():
+    laws = discretise(assemble(reduce(read(find("fuzz_face")))), RATE).arrays.laws
+    for function in ast.parse(selected.source(laws, whole=False)).body:
+        if isinstance(function, ast.FunctionDef) and function.name in ("solve_block", "run"):
+            names = [node for node in ast.walk(function) if isinstance(node, ast.Name)]
+            assert {node.id for node in names if isinstance(node.ctx, ast.Store)} - {node.id for node in names if isinstance(node.ctx, ast.Load)} <= {"_"}
 
 
 def test_laws_of_one_kind_share_a_kernel():

@@ -52,6 +52,7 @@ def live(
 
     from ampwright.commands import terminal
     from circuits.circuit import Circuit
+    from circuits.processor import make_ready
 
     loaded = choices.opened(model, set=set, sample_rate=rate, input=input, output=output, control=control, include_paths=include_path)
     volts = (level or loaded.level) if isinstance(loaded, Circuit) else 1.0
@@ -59,7 +60,7 @@ def live(
         tell(0.0, "preparing")
         processor = _player(loaded, rate, engine=engine, oversample=oversample, kernel=kernel)
         processor.process([0.0] * block)
-        getattr(processor, "ready", lambda: None)()
+        make_ready(processor)
         processor.reset()
         if paced is not None:
             pace = _paced(processor, play, rate, paced, block, automate, tell)

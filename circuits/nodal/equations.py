@@ -22,16 +22,14 @@ import numpy as np
 
 from circuits.circuit import GROUND, Circuit, Element
 from circuits.devices import families
-from circuits.devices.law import Limit
 from circuits.elements import (BehaviouralCurrent, BehaviouralVoltage, Capacitor, Coupling, CurrentControlledCurrent,
                                CurrentControlledVoltage, CurrentSource, Device, IdealTransformer, Inductor, Nullor, Resistor,
                                VoltageControlledCurrent, VoltageControlledVoltage, VoltageSource)
 from circuits.expressions import Current, Voltage, evaluate, leaves, tape
 from circuits.nodal.laws import MAX_INPUTS, Entry
+from circuits.nodal.ports import Limits, Ports, Row
 from circuits.nodal.storage import refused, storage
 from circuits.waveforms import Waveform
-
-Row = dict[int, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,17 +39,6 @@ class Moving:
     name: str
     kind: str  # "audio", "waveform" or "time"
     waveform: Waveform | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """How far Newton may move each q: junction limits towards plus and minus, and a largest step; 0 means none."""
-
-    plus_scale: np.ndarray
-    plus_bound: np.ndarray
-    minus_scale: np.ndarray
-    minus_bound: np.ndarray
-    step: np.ndarray
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,13 +133,8 @@ class _Assembly:
         self.drives: list[tuple[int, int, float]] = []
         self.moving: list[Moving] = []
         self.ac: list[tuple[int, complex]] = []
-        self.q: dict[tuple, int] = {}
-        self.q_rows: list[tuple[Row, Row]] = []
-        self.columns: dict[tuple, int] = {}
-        self.column_rows: list[Row] = []
-        self.column_charge: list[int] = []
+        self.ports = Ports()
         self.entries: list[Entry] = []
-        self.port_limits: list[list] = []
         if circuit.input:
             self.moving.append(Moving(circuit.input, "audio"))
 
@@ -184,39 +166,6 @@ class _Assembly:
         if name not in self.branches:
             raise refused(element, f"{name} has no current that can be sensed", "Name a voltage source or an inductor.")
         return self.branches[name]
-
-    # --- nonlinear ports --------------------------------------------------------------------------------------------
-    def port(self, row: Row, drive: Row) -> tuple[int, float]:
-        """Index and sign of a controlling quantity; equal ones share an index, whatever their sign."""
-        items = tuple(sorted(row.items())) + tuple((-1 - k, s) for k, s in sorted(drive.items()))
-        sign = 1.0 if not items or items[0][1] > 0 else -1.0
-        key = tuple((k, s * sign) for k, s in items)
-        if key not in self.q:
-            self.q[key] = len(self.q_rows)
-            self.q_rows.append(({k: s * sign for k, s in row.items()}, {k: s * sign for k, s in drive.items()}))
-            self.port_limits.append([0.0, 0.0, 0.0, 0.0, 0.0])
-        return self.q[key], sign
-
-    def column(self, row: Row, inputs: tuple, charge: int) -> tuple[int, float]:
-        """Index and sign of an output; laws on the same ports share the column of equal currents (antiparallel diodes)."""
-        items = tuple(sorted(row.items()))
-        sign = 1.0 if not items or items[0][1] > 0 else -1.0
-        key = (tuple((k, s * sign) for k, s in items), frozenset(inputs), len(self.column_rows) if charge else -1)
-        if key not in self.columns:
-            self.columns[key] = len(self.column_rows)
-            self.column_rows.append({k: s * sign for k, s in row.items()})
-            self.column_charge.append(charge)
-        return self.columns[key], sign
-
-    def limit(self, port: int, sign: float, limit: Limit) -> None:
-        limits = self.port_limits[port]
-        if limit.kind == 1:
-            for side, scale, bound in ((sign, limit.scale, limit.bound), (-sign, limit.back_scale, limit.back_bound)):
-                at = 0 if side > 0 else 2
-                if scale > 0.0 and (limits[at] == 0.0 or bound < limits[at + 1]):
-                    limits[at], limits[at + 1] = scale, bound
-        elif limit.kind == 2:
-            limits[4] = limit.bound if limits[4] == 0.0 else min(limits[4], limit.bound)
 
     # --- elements ---------------------------------------------------------------------------------------------------
     def equations(self) -> Equations:
@@ -325,16 +274,16 @@ class _Assembly:
                 for node in (leaf.plus, leaf.minus):
                     if node != GROUND and node not in self.index:
                         raise refused(element, f"V({node}) names a node that does not exist")
-                inputs.append(self.port(self.difference(leaf.plus, leaf.minus), {}))
+                inputs.append(self.ports.port(self.difference(leaf.plus, leaf.minus), {}))
             elif isinstance(leaf, Current):
-                inputs.append(self.port(self.current_row(element, leaf.element), {}))
+                inputs.append(self.ports.port(self.current_row(element, leaf.element), {}))
             else:
-                inputs.append(self.port({}, {self.time_input(): 1.0}))
+                inputs.append(self.ports.port({}, {self.time_input(): 1.0}))
         if isinstance(element, BehaviouralVoltage):
             row = {self.branches[element.name]: -1.0}
         else:
             row = self.difference(*element.nodes)
-        column, sign = self.column(row, tuple(i for i, _ in inputs), 0)
+        column, sign = self.ports.column(row, tuple(i for i, _ in inputs), 0)
         self.entries.append(Entry(element.name, 0, (), tuple(inputs), ((column, sign, 0),), tape(element.expression, order)))
 
     def current_row(self, element: Element, name: str) -> Row:
@@ -355,13 +304,13 @@ class _Assembly:
     def place_law(self, law) -> None:
         inputs = []
         for pair, limit in zip(law.inputs, law.limits):
-            port, sign = self.port(self.difference(*pair), {})
-            self.limit(port, sign, limit)
+            port, sign = self.ports.port(self.difference(*pair), {})
+            self.ports.limit(port, sign, limit)
             inputs.append((port, sign))
         ports = tuple(port for port, _ in inputs)
         outputs = []
         for charge, pairs in enumerate((law.currents, law.charges)):
-            outputs += [(*self.column(self.difference(*pair), ports, charge), charge) for pair in pairs]
+            outputs += [(*self.ports.column(self.difference(*pair), ports, charge), charge) for pair in pairs]
         self.entries.append(Entry(law.name, law.law.code, tuple(float(value) for value in law.constants), tuple(inputs), tuple(outputs), None))
 
     # --- arrays -----------------------------------------------------------------------------------------------------
@@ -374,16 +323,7 @@ class _Assembly:
             U[i, j] += value
         for i, value in self.constant:
             b[i] += value
-        P = np.zeros((n, len(self.column_rows)))
-        for k, row in enumerate(self.column_rows):
-            for i, s in row.items():
-                P[i, k] = s
-        Q, Qu = np.zeros((len(self.q_rows), n)), np.zeros((len(self.q_rows), nu))
-        for k, (row, drive) in enumerate(self.q_rows):
-            for i, s in row.items():
-                Q[k, i] = s
-            for i, s in drive.items():
-                Qu[k, i] = s
+        P, Q, Qu = self.ports.arrays(n, nu)
         L = np.zeros((len(self.circuit.outputs), n))
         for k, output in enumerate(self.circuit.outputs):
             plus, _, minus = output.partition(",")
@@ -392,10 +332,9 @@ class _Assembly:
         ac = np.zeros(n, dtype=complex)
         for k, value in self.ac:
             ac[k] += value
-        limits = np.array(self.port_limits).reshape(-1, 5).T.copy()
-        ports = tuple(self.describe(row, drive) for row, drive in self.q_rows)
+        ports = tuple(self.describe(row, drive) for row, drive in self.ports.q_rows)
         return Equations(tuple(self.unknowns), self.n_nodes, G, T, M, R, U, b, P, Q, Qu, L, tuple(self.moving), tuple(self.entries),
-                         Limits(*limits), ports, np.flatnonzero(self.column_charge), states, ac,
+                         self.ports.limits(), ports, np.flatnonzero(self.ports.column_charge), states, ac,
                          self.pins(self.circuit.initial), self.pins(self.circuit.nodeset))
 
     def pins(self, voltages) -> tuple[tuple[int, float], ...]:

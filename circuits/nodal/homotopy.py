@@ -19,7 +19,7 @@ from circuits.nodal.equations import Equations
 from circuits.nodal.evaluation import Evaluation
 from circuits.nodal.laws import law_table
 
-LEAK = 1e-12  # siemens to ground for nodes that hang on capacitors only: far below any leakage of a real part
+GMIN = 1e-12  # siemens, SPICE's: to ground from nodes that nothing else holds at rest. Capacitors hold them in motion: what leaks there too is `PORT_LEAK`
 REACH = 5.0  # volts
 SUDDEN = 1e12  # 1/s: in a picosecond no capacitor of audio charges
 ROUNDING = 1e-6  # volts: a step that has stopped shrinking below this is rounding, not motion
@@ -90,6 +90,31 @@ def solve(A: np.ndarray, b: np.ndarray) -> np.ndarray | None:
     return x if np.isfinite(x).all() else None
 
 
+def _held(search: Search, A: np.ndarray, siemens: float) -> np.ndarray:
+    """A with a conductance from every node to ground."""
+    held = A.copy()
+    nodes = np.arange(search.e.n_nodes)
+    held[nodes, nodes] += siemens
+    return held
+
+
+def _settled(search: Search, A: np.ndarray, rhs: np.ndarray, C: np.ndarray, fastest: float, begin: float, end: float):
+    """Time runs from zero for what C stores, by the backward rule in steps of 1 / a that grow from ``begin`` to ``end`` (1/s); None if ``fastest`` is too slow."""
+    x, q, a = np.zeros(len(A)), np.zeros(len(search.e.Q)), begin
+    for _ in range(600):
+        found = search.newton(A + a * C, rhs + a * (C @ x), q, 40)
+        if found is None:
+            a *= 4.0
+            if a > fastest:
+                return None
+            continue
+        x, q = found
+        if a < end:
+            break
+        a *= 0.6
+    return search.newton(A, rhs, q)
+
+
 def plain(search, A, rhs, q):
     """newton: from where we are."""
     return search.newton(A, rhs, q)
@@ -97,10 +122,7 @@ def plain(search, A, rhs, q):
 
 def linear(search, A, rhs, q):
     """newton from the linear part: where the circuit would rest without its nonlinear parts, junctions no further than they can conduct."""
-    held = A.copy()
-    nodes = np.arange(search.e.n_nodes)
-    held[nodes, nodes] += 1e-9
-    x = solve(held, rhs)
+    x = solve(_held(search, A, 1e-9), rhs)
     if x is None or not len(q):
         return None
     limits = search.limits
@@ -113,13 +135,10 @@ def linear(search, A, rhs, q):
 def gmin(search, A, rhs, q, most=60):
     """gmin stepping: every node held to ground by a conductance that fades."""
     q = np.zeros_like(q)
-    nodes = np.arange(search.e.n_nodes)
     g, factor = 1e-2, 10.0
     good = None
     for _ in range(120):
-        held = A.copy()
-        held[nodes, nodes] += g
-        found = search.newton(held, rhs, q, most)
+        found = search.newton(_held(search, A, g), rhs, q, most)
         if found is not None:
             q, good = found[1], g
             if g < 1e-14:
@@ -133,17 +152,14 @@ def gmin(search, A, rhs, q, most=60):
         else:
             factor = factor**0.5
             if factor < 1.0005:
-                return leaking(search, A, rhs, q) if good <= 10.0 * LEAK else None
+                return leaking(search, A, rhs, q) if good <= 10.0 * GMIN else None
         g = good / factor
     return None
 
 
 def leaking(search, A, rhs, q):
     """The rest with the leak of SPICE's GMIN at every node: what a tube that is cut off or an unloaded winding leaves open is settled by it."""
-    nodes = np.arange(search.e.n_nodes)
-    held = A.copy()
-    held[nodes, nodes] += LEAK
-    return search.newton(held, rhs, q)
+    return search.newton(_held(search, A, GMIN), rhs, q)
 
 
 def short_steps(search, A, rhs, q):
@@ -157,20 +173,7 @@ def short_steps(search, A, rhs, q):
 
 def switched_on(search, A, rhs, q):
     """switched on: the supplies come on at once and the circuit's own capacitors and coils charge, by the backward rule with growing steps, until all stands."""
-    C = search.e.T @ search.e.M @ search.e.R
-    x, q, a = np.zeros(len(A)), np.zeros_like(q), SUDDEN
-    for _ in range(600):
-        found = search.newton(A + a * C, rhs + a * (C @ x), q, 40)
-        if found is None:
-            a *= 4.0
-            if a > SUDDEN:
-                return None
-            continue
-        x, q = found
-        if a < 1e-6:
-            return search.newton(A, rhs, q)
-        a *= 0.6
-    return search.newton(A, rhs, q)
+    return _settled(search, A, rhs, search.e.T @ search.e.M @ search.e.R, SUDDEN, SUDDEN, 1e-6)
 
 
 def from_zero(search, A, rhs, q, held):
@@ -212,25 +215,7 @@ def sources(search, A, rhs, q, most=60):
 
 def pseudo_time(search, A, rhs, q):
     """pseudo-time: every node carries a capacitor, and time runs with growing steps until nothing moves."""
-    q = np.zeros_like(q)
-    nodes = np.arange(search.e.n_nodes)
-    x = np.zeros(len(A))
-    g = 1.0
-    for _ in range(600):
-        held, right = A.copy(), rhs.copy()
-        held[nodes, nodes] += g
-        right[nodes] += g * x[nodes]
-        found = search.newton(held, right, q, 40)
-        if found is None:
-            g *= 4.0
-            if g > 1e9:
-                return None
-            continue
-        x, q = found
-        if g < 1e-13:
-            return search.newton(A, rhs, q)
-        g *= 0.6
-    return search.newton(A, rhs, q)
+    return _settled(search, A, rhs, _held(search, np.zeros_like(A), 1.0), 1e9, 1.0, 1e-13)
 
 
 WAYS = (plain, linear, gmin, sources, pseudo_time, short_steps, switched_on)

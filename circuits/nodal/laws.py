@@ -59,7 +59,7 @@ class Entry(NamedTuple):
     tape: Tape | None
 
 
-PORT_LEAK = 1e-15  # siemens across a port between nonlinear parts: a thousandth of what SPICE leaves there, it settles a node between junctions that block
+PORT_LEAK = 1e-15  # siemens across a port between nonlinear parts, in every sample as at rest: the gmin of our references in SPICE; it settles a node between junctions that block
 LINEAR = -1  # code of w = constant * q, which gives back a conductance that was lent to the linear network
 
 

@@ -16,7 +16,7 @@ import numpy as np
 from circuits.circuit import Circuit
 from circuits.errors import ConvergenceError
 from circuits.nodal.equations import Equations
-from circuits.nodal.homotopy import LEAK, WAYS, Search, from_zero, solve
+from circuits.nodal.homotopy import GMIN, WAYS, Search, from_zero, solve
 
 FROM_ZERO = from_zero.__doc__.split(":")[0]
 _SHORT = 1e-9  # ohms in series with an inductor that closes a loop of ideal voltages at DC
@@ -90,7 +90,7 @@ def _grounded(e: Equations) -> np.ndarray:
             graph.add_edge(first, second)
     for part in nx.connected_components(graph):
         if -1 not in part:
-            A[min(part), min(part)] += LEAK
+            A[min(part), min(part)] += GMIN
     for k in _dependent(A, n, {int(np.flatnonzero(column)[0]) for column in e.T.T if np.flatnonzero(column)[0] >= n}):
         A[k, k] -= _SHORT
     return A

@@ -68,6 +68,7 @@ def _written(codes: frozenset[int], tape: frozenset[int], whole: bool) -> str:
             tree.body[0].body = ast.parse("return 0, True, 0.0").body  # a linear circuit has no blocks to solve
         elif kernel in _SOLVER and not whole:
             _Plain().visit(tree)
+            _Read(tree).visit(tree)
         trees[kernel.py_func.__name__] = (tree, kernel)
     wanted = _called("run", trees)
     lines = {line for name in wanted for other, line in imports(*trees[name]).items() if other not in wanted}
@@ -111,6 +112,24 @@ class _Plain(ast.NodeTransformer):
     def visit_IfExp(self, node: ast.IfExp):
         self.generic_visit(node)
         return node if not isinstance(node.test, ast.Constant) else node.body if node.test.value else node.orelse
+
+
+class _Read(ast.NodeTransformer):
+    """A kernel without the assignments to locals that nothing reads any more."""
+
+    def __init__(self, tree: ast.Module):
+        self._read = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
+
+    def visit_Assign(self, node: ast.Assign):
+        target, value = node.targets[0], node.value
+        if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple):
+            kept = [pair for pair in zip(target.elts, value.elts) if self._wanted(pair[0])]
+            target.elts, value.elts = [one for one, _ in kept], [one for _, one in kept]
+            return node if kept else None
+        return node if self._wanted(target) or isinstance(value, ast.Call) else None
+
+    def _wanted(self, target: ast.expr) -> bool:
+        return not isinstance(target, ast.Name) or target.id in self._read
 
 
 def _reached(body: list[ast.stmt]) -> list[ast.stmt]:

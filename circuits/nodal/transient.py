@@ -21,11 +21,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from circuits.kernels.dense import factor, substitute
 from circuits.kernels.jit import kernel
-from circuits.kernels.limits import limited
 from circuits.nodal.laws import LawScratch, evaluate_laws, law_scratch
 from circuits.nodal.model import DkModel, ModelArrays
+from circuits.nodal.steps import carry, divide, jacobian, move, move_part, nearer, upright
 
 PLAIN = 10  # Newton steps before they are damped: where a tube runs into its end, plain ones leap from one side of the knee to the other for ever
 CREEPING = 24  # the same where steps still get shorter, or where junctions are: one that is held back by its limit climbs thus
@@ -116,100 +115,6 @@ def tally() -> Tally:
 
 
 @kernel(bare=True)
-def _jacobian(port, column, KT, first, last, lo, n, slope, M, inertia):
-    """The transpose of (1 + inertia) I - K dw/dq for the ports of a block, from slopes ``first`` to before ``last``."""
-    for i in range(n):
-        for r in range(n):
-            M[i, r] = 0.0
-        M[i, i] = 1.0 + inertia
-    for s in range(first, last):
-        i, c, g = port[s] - lo, column[s], slope[s]
-        if i >= 0 and g != 0.0:
-            for r in range(n):
-                M[i, r] -= KT[c, lo + r] * g
-
-
-@kernel(bare=True)
-def _solve(M, pivots, dq, lo, n, fresh):
-    """Divide dq by the Jacobian of a block, factored here if ``fresh`` is 1; False if it is singular."""
-    if n == 1:
-        J = M[0, 0]
-        dq[lo] /= J
-        return abs(J) > 0.0 and np.isfinite(J)
-    if fresh > 0 and not factor(M, pivots, n):
-        return False
-    substitute(M, pivots, dq[lo:lo + n], n)
-    return True
-
-
-@kernel(bare=True)
-def _upright(M, pivots, n):
-    """Whether the determinant of a factored Jacobian is positive, as it is wherever the ports' own motion would come to rest."""
-    if n == 1:
-        return M[0, 0] > 0.0
-    positive = True
-    for k in range(n):
-        if (M[k, k] < 0.0) != (pivots[k] != k):
-            positive = not positive
-    return positive
-
-
-@kernel(bare=True)
-def _move(q, dq, lo, hi, limits, bend):
-    """Apply dq with limits; return the largest error that is left, dq^2 / (2 bend) in volts, and whether a limit cut the step."""
-    largest = 0.0
-    cut = False
-    for r in range(lo, hi):
-        step = dq[r]
-        old = q[r]
-        new = limited(old, step, limits[0, r], limits[1, r], limits[2, r], limits[3, r], limits[4, r])
-        if not np.isfinite(new):
-            return np.inf, True
-        if new != old + step:
-            cut = True
-        size = step * step * bend[r]
-        if size > largest:
-            largest = size
-        q[r] = new
-    return largest, cut
-
-
-@kernel(bare=True)
-def _nearer(M, pivots, test, step, bend, lo, hi, share):
-    """Squares, in volts: how long the next step would be with the same Jacobian, and how far it is from what a straight line promised.
-
-    ``test`` holds the residual after ``share`` of ``step``, and is used up.
-    """
-    _solve(M, pivots, test, lo, hi - lo, 0)
-    left, bent = 0.0, 0.0
-    for r in range(lo, hi):
-        if not np.isfinite(test[r]):
-            return np.inf, np.inf
-        size = test[r] * test[r] * bend[r]
-        left = size if size > left else left
-        away = test[r] - (1.0 - share) * step[r]
-        size = away * away * bend[r]
-        bent = size if size > bent else bent
-    return left, bent
-
-
-@kernel(bare=True)
-def _part(q, begin, step, share, lo, hi, limits):
-    """Go a share of a limited step."""
-    for r in range(lo, hi):
-        whole = limited(begin[r], step[r], limits[0, r], limits[1, r], limits[2, r], limits[3, r], limits[4, r])
-        q[r] = begin[r] + share * (whole - begin[r])
-
-
-@kernel(bare=True)
-def _carry(port, column, first, last, lo, slope, dq, w):
-    """Move the laws' outputs along the last step: w += dw/dq dq."""
-    for s in range(first, last):
-        if port[s] >= lo:
-            w[column[s]] += slope[s] * dq[port[s]]
-
-
-@kernel(bare=True)
 def solve_block(model, b, motion, scratch, tolerance):
     """Solve one block for the prediction in scratch.out; (iterations, converged, error left in volts).
 
@@ -238,8 +143,8 @@ def solve_block(model, b, motion, scratch, tolerance):
         # the last Jacobian is as good as one more iteration, for the price of a substitution
         for r in range(lo, hi):
             dq[r] = goal[r] - motion.p[r]
-        _solve(M, pivots, dq, lo, n, 0)
-        size, _ = _move(q, dq, lo, hi, model.limits, model.bend)
+        divide(M, pivots, dq, lo, n, 0)
+        size, _ = move(q, dq, lo, hi, model.limits, model.bend)
         if size == np.inf:
             for r in range(lo, hi):
                 q[r] = saved[r]
@@ -282,25 +187,25 @@ def solve_block(model, b, motion, scratch, tolerance):
             if reach > ROUNDING:
                 for r in range(lo, hi):
                     origin[r] = dq[r]
-                left, bent = _nearer(M, pivots, origin, scratch.step, model.bend, lo, hi, part)
+                left, bent = nearer(M, pivots, origin, scratch.step, model.bend, lo, hi, part)
                 wanted = 0.5 * part * part * np.sqrt(reach / bent) if np.isfinite(bent) else 0.0
                 wanted = 0.1 * part if wanted < 0.1 * part else 0.5 * part if wanted > 0.5 * part else wanted
                 less = 1.0 - 0.25 * part
                 if left > less * less * reach and not (cut and left < reach) and wanted >= LEAST and count < most:
                     part = wanted
-                    _part(q, begin, scratch.step, part, lo, hi, model.limits)
+                    move_part(q, begin, scratch.step, part, lo, hi, model.limits)
                     continue
-            _jacobian(laws.slope_port, laws.slope_column, KT, s0, s1, lo, n, slope, M, inertia)
-            failed = not _solve(M, pivots, dq, lo, n, 1)
+            jacobian(laws.slope_port, laws.slope_column, KT, s0, s1, lo, n, slope, M, inertia)
+            failed = not divide(M, pivots, dq, lo, n, 1)
             if stage == FALL:
                 # The path has ended at a fold: a comparator or a multivibrator lets go. The ports fall to where they rest again, q' = goal + K w - q, by
                 # the backward rule in steps 1 / inertia, which must be short enough for motion to go where it really goes.
-                if failed or not _upright(M, pivots, n):
+                if failed or not upright(M, pivots, n):
                     inertia = 10.0 * inertia + 1e-3
                 else:
-                    size, cut = _move(q, dq, lo, hi, model.limits, model.bend)
+                    size, cut = move(q, dq, lo, hi, model.limits, model.bend)
                     if not cut and size <= tolerance and inertia == 0.0:
-                        _carry(laws.slope_port, laws.slope_column, s0, s1, lo, slope, dq, w)
+                        carry(laws.slope_port, laws.slope_column, s0, s1, lo, slope, dq, w)
                         good = True
                         break
                     inertia = 0.3 * inertia if inertia > 1e-6 else 0.0
@@ -313,7 +218,7 @@ def solve_block(model, b, motion, scratch, tolerance):
                 if stage == SETTLING:
                     for r in range(lo, hi):
                         begin[r], scratch.step[r] = q[r], dq[r]
-                size, cut = _move(q, dq, lo, hi, model.limits, model.bend)
+                size, cut = move(q, dq, lo, hi, model.limits, model.bend)
                 failed = size == np.inf
                 if stage == NEWTON and count == 1 and motion.ready[b] != 1:  # from the last solution the first step is the move by its Jacobian
                     for r in range(lo, hi):
@@ -321,10 +226,10 @@ def solve_block(model, b, motion, scratch, tolerance):
                 least, stuck = (size, 0) if size < 0.5 * least else (least, stuck + 1)
                 spent = count == most or stage == SETTLING
                 settled = not cut and (size <= tolerance or (spent and stuck > 8 and size <= ROUNDING))
-                if settled and stage == SETTLING and not _upright(M, pivots, n):
+                if settled and stage == SETTLING and not upright(M, pivots, n):
                     failed = True  # a solution at which the ports' own motion would not rest: they are somewhere else
                 elif settled:
-                    _carry(laws.slope_port, laws.slope_column, s0, s1, lo, slope, dq, w)
+                    carry(laws.slope_port, laws.slope_column, s0, s1, lo, slope, dq, w)
                     if stage <= NEWTON or share >= 1.0:
                         good = True
                         break
@@ -337,7 +242,7 @@ def solve_block(model, b, motion, scratch, tolerance):
                     reach = size
                     part = 4.0 * part if part < 0.25 else 1.0
                     if part < 1.0:
-                        _part(q, begin, scratch.step, part, lo, hi, model.limits)
+                        move_part(q, begin, scratch.step, part, lo, hi, model.limits)
             if not walking and (failed or count >= most or (stage == NEWTON and count >= patience and stuck > 2)):
                 if not WHOLE:  # the guarded kernel plays this sample, from where it began
                     for r in range(lo, hi):

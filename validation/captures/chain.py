@@ -29,7 +29,7 @@ import numpy as np
 
 from circuits.controls import Control
 from circuits.errors import CircuitError, ModelFileError, Place, RateError
-from circuits.processor import Processor, Run, State, check_samples, check_state
+from circuits.processor import Processor, Run, State, check_samples, check_state, make_ready
 from validation.captures.documents import Section, refuse
 from validation.captures.resampled import Resampled
 
@@ -117,7 +117,7 @@ class Chain:
     def ready(self) -> None:
         """Let each stage compile or load what it may need later, where it has such a thing."""
         for _, processor, _, _ in self._stages:
-            getattr(processor, "ready", lambda: None)()
+            make_ready(processor)
 
     def reset(self) -> None:
         """All stages back to rest."""
@@ -202,7 +202,7 @@ class Parallel:
     def ready(self) -> None:
         """Let each branch compile or load what it may need later, where it has such a thing."""
         for _, processor in self._branches:
-            getattr(processor, "ready", lambda: None)()
+            make_ready(processor)
 
     def reset(self) -> None:
         """All branches back to rest."""
