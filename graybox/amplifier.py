@@ -170,10 +170,14 @@ def with_bias(block: Block, at: int, pairs, *, seconds=(0.02, 0.5)) -> Block:
     level = _level(block, at, pairs)
     steep = max(abs(g) for g in block.stages[at].curve.gain)  # a shift counts by what it is to the curve behind
     small = 0.02 * min(level, 1.0 / steep)
-    curve = TanhSum(weight=(small, -small), gain=(0.7 / level, 0.7 / level), shift=(0.8, -0.8))
-    poles = tuple(pole_of(s, block.sample_rate) for s in seconds)
-    path = DynamicBias(curve, weight=(1.0,) + (0.3,) * (len(poles) - 1), pole=poles)
+    path = rectifier(level, small, tuple(pole_of(s, block.sample_rate) for s in seconds))
     return replace_stages(block, block.stages[:at] + (path,) + block.stages[at:])
+
+
+def rectifier(level: float, small: float, poles: tuple[float, ...]) -> DynamicBias:
+    """A dynamic-bias path for signals of this standard deviation, by ``small`` at most to start with."""
+    curve = TanhSum(weight=(small, -small), gain=(0.7 / level, 0.7 / level), shift=(0.8, -0.8))
+    return DynamicBias(curve, weight=(1.0,) + (0.3,) * (len(poles) - 1), pole=poles)
 
 
 def with_second_curve(block: Block, pairs, *, sections: int = 5, units: int = 4) -> Block:

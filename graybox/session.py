@@ -17,9 +17,11 @@ import numpy as np
 from circuits.errors import FitError, ModelFileError
 from graybox.blocks import Block
 from graybox.doubling import doubled
+from graybox.gainstages import PLANS
 from graybox.optimise import Step, esr, expected_fall, levenberg_marquardt, weighted_esr
 from graybox.store import block_from_json, block_to_json, read_json, write_json
-from graybox.structures import GROWS_FROM, LADDER, PARTS, finished, fit_structure, free_numbers, polished, promises, stretches
+from graybox.structures import GROWS_FROM, LADDER, PARTS, finished, fit_structure, free_numbers, polished, promises
+from graybox.stretches import stretches
 
 _log = logging.getLogger(__name__)
 CHECKPOINT, CHECKPOINT_VERSION = "ampwright-fit", 1
@@ -27,9 +29,11 @@ CLEAN = 2e-5  # held-out ESR below the noise of any recording of an amplifier: n
 PLENTY = 1_400_000  # samples of training audio to which the part held out adds nothing
 WORSE = 1.05  # a held-out error larger by this factor is more than the draw of stretches
 FINER = 2_800_000  # samples of the descent at twice the rate
-SHARES = {"lnlnl": 0.4, "lnlnl-bias": 0.5, "wh-parallel": 0.07, "wh-memory": 0.07, "wh-sag": 0.07}  # of the time left; a quarter for others
+# Of the time left; a quarter for others
+SHARES = {"lnlnl": 0.4, "lnlnl-bias": 0.5, "wh-parallel": 0.07, "wh-memory": 0.07, "wh-sag": 0.07} | dict.fromkeys(PLANS, 0.5)
 WORTH = 0.5  # a part is tried if it promises at least so much of what the most promising one does; the bias always, richer ones grow from it
-LAST = 30  # steps on all audio that a richer start must leave time for
+LAST = 30  # steps on all audio that a richer structure or start must leave time for
+RICH = (*PLANS, "lnlnl", "lnlnl-bias")  # take longest; all but the first are tried if time is left
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +208,12 @@ class Session:
                     most = max(promised, key=promised.get)
                     self._left_out(name, f"a step promises {promised[name]:.2g} of the loss, {most} {promised[most]:.2g}")
                     continue
+            rich = [t for t in self.tried if t.structure in RICH and t.structure in self.fitted]
+            if rich and name in RICH and name not in self.fitted:
+                needed = max(t.seconds for t in rich) + self._seconds_of_last_steps(rich[-1].structure)
+                if self.left < needed:
+                    self._left_out(name, f"{self.left:.0f} CPU-s are left, {needed:.0f} would be needed for it and the last steps")
+                    continue
             try:
                 self.reach(name, SHARES.get(name, 0.25))
             except FitError as error:
@@ -229,12 +239,11 @@ class Session:
         chain = [name]
         while chain[-1] in GROWS_FROM:
             chain.append(GROWS_FROM[chain[-1]])
-        if len(chain) == 1:  # nothing was drawn that could fall otherwise
+        if len(chain) == 1 and name not in PLANS:  # nothing was drawn that could fall otherwise
             return
         spent = sum(t.seconds for t in self.tried if t.structure in chain)
-        samples = sum(len(r.x) for r in self.material.train)
-        one = self._seconds_of_a_step(self.fitted[name])
-        while self.left > spent + LAST * one * samples:
+        last = self._seconds_of_last_steps(name)
+        while self.left > spent + last:
             began, others, held = time.process_time(), {}, weighted_esr(self.fitted[name], self.material.hold)
             self.steps, material = [], self.material.drawn(self.rng)
             for step in reversed(chain):
@@ -247,12 +256,13 @@ class Session:
             self.save(force=True)
             spent = max(spent, took)
 
-    def _seconds_of_a_step(self, block) -> float:
-        """CPU seconds that a step of a descent takes for each sample."""
+    def _seconds_of_last_steps(self, name) -> float:
+        """CPU seconds that `LAST` steps of a structure that was fitted take on all audio."""
         part = stretches(self.material.train, 20_000, self.rng)
         began = time.process_time()
-        expected_fall(block, part)
-        return 1.5 * (time.process_time() - began) / sum(len(r.x) for r in part)  # half as much again for the errors of its trials
+        expected_fall(self.fitted[name], part)
+        one = 1.5 * (time.process_time() - began) / sum(len(r.x) for r in part)  # half as much again for the errors of its trials
+        return LAST * one * sum(len(r.x) for r in self.material.train)
 
     def interrupted(self):
         if self.current is not None:

@@ -19,19 +19,21 @@ from graybox.blocks import Block
 from graybox.chain import Static
 from graybox.doubling import doubled_recording
 from graybox.filters import Gain
+from graybox.gainstages import PLANS, drawn_block
 from graybox.linear import LinearCircuit
 from graybox.optimise import Descent, Recording, expected_fall, levenberg_marquardt
 from graybox.parameters import free_mask, names
 from graybox.partition import fit_partitioned
+from graybox.stretches import stretches
 
-LADDER = ("hammerstein", "wh-poles", "wh-bank", "wiener", "wh-parallel", "wh-memory", "wh-bias", "wh-sag", "lnlnl", "lnlnl-bias")
+LADDER = ("hammerstein", "wh-poles", "wh-bank", "wiener", "wh-parallel", "wh-memory", "wh-bias", "wh-sag", *PLANS, "lnlnl", "lnlnl-bias")
 CHOICES = {"auto": LADDER, "wh": ("wh-poles", "wh-bank")}  # names that stand for the best of several structures
-WITH_MIDDLE = ("wh-bank", "wh-bias", "lnlnl", "lnlnl-bias")  # have a place for a linear circuit between their stages
+WITH_MIDDLE = ("wh-bank", "wh-bias", *PLANS, "lnlnl", "lnlnl-bias")  # have a place for a linear circuit between their stages
 GROWS_FROM = {"wh-parallel": "wh-bank", "wh-memory": "wh-bank", "wh-sag": "wh-bank", "wh-bias": "wh-bank", "lnlnl": "wh-bias", "lnlnl-bias": "lnlnl", "wiener": "wh-bank"}
 PARTS = ("wh-parallel", "wh-memory", "wh-bias", "wh-sag")  # wh-bank and one part more, nearly silent at the start
 SHORT = 90_000  # samples of the first, short descents (all recordings together)
-LEAST = 36_000  # samples of one stretch while the structure grows, if there are enough
-FEW = 5  # stretches of a growing structure, if there are fewer recordings
+DRAWN, KEPT = 60, 8  # rows of gain stages that are drawn, and that descend
+DRAWN_ON = 60_000  # samples on which they are judged and first descend
 GROWTH = 180_000  # samples of the descents while the structure grows
 # Two rectifiers before the first curve, each with its own shape: charging with the signal, in milliseconds, and what creeps for a tenth of a
 # second. With one shape for both the error of real amplifiers is twice as large.
@@ -103,49 +105,6 @@ def free_numbers(block: Block) -> int:
     return int(sum(free_mask(stage).sum() for stage in block.stages))
 
 
-def stretches(recordings, samples: int, rng: np.random.Generator) -> tuple[Recording, ...]:
-    """About ``samples`` of audio: from few places, long enough for slow states, but from every control position.
-
-    Which recordings and where a stretch begins is drawn; stretches whose target is nearly silent are left out. A long recording
-    gives several stretches, each from a part of its own.
-    """
-    if sum(len(r.x) for r in recordings) <= samples:
-        return tuple(recordings)
-    by_position: dict[tuple, list[Recording]] = {}
-    for r in recordings:
-        by_position.setdefault(tuple(sorted(r.positions.items())), []).append(r)
-    count = max(min(samples // LEAST, max(len(recordings), FEW)), len(by_position))
-    queues = []
-    for group in by_position.values():
-        pieces = -(-count // (len(by_position) * len(group)))
-        parts = [part for r in group for part in _pieces(r, pieces)]
-        queues.append([parts[i] for i in rng.permutation(len(parts))])
-    count = min(count, sum(len(queue) for queue in queues))
-    picked = []
-    while len(picked) < count:
-        for queue in queues:
-            if queue and len(picked) < count:
-                picked.append(queue.pop())
-    each = max(samples // count, 6000)
-    found = []
-    for r in picked:
-        if len(r.x) <= each:
-            found.append(r)
-            continue
-        total = np.concatenate([[0.0], np.cumsum(r.y**2)])
-        power = total[each:] - total[:-each]
-        at = int(rng.choice(np.flatnonzero(power >= 0.5 * power.max())))
-        found.append(r.cut(at, at + each, min(2000, each // 3)))
-    return tuple(found)
-
-
-def _pieces(recording: Recording, count: int) -> list[Recording]:
-    """The recording in parts of equal length, as many as asked for as long as none is shorter than `LEAST`."""
-    count = max(min(count, len(recording.x) // LEAST), 1)
-    edges = np.linspace(0, len(recording.x), count + 1).astype(int)
-    return [recording.cut(a, b, recording.skip) for a, b in zip(edges[:-1], edges[1:])]
-
-
 def with_part(name: str, block: Block, pairs) -> Block:
     """A wh-bank block with the part of one of the `PARTS`, before any descent."""
     first = next(i for i, stage in enumerate(block.stages) if isinstance(stage, Static))
@@ -200,51 +159,67 @@ def fit_structure(name: str, fitted: dict[str, Block], material: Material, rng: 
     if before is not None and before not in fitted:
         fitted[before] = fit_structure(before, fitted, material, rng, seconds=0.4 * seconds, say=say,
                                        on_step=on_step).block
-    part = material.growing or stretches(material.train, GROWTH, rng)
-
-    def descend(block, iterations, tolerance=3e-4):
-        return levenberg_marquardt(block, part, material.hold, iterations=iterations, tolerance=tolerance, patience=20,
-                                   seconds=max(deadline - time.process_time(), 0.1), emphasis=material.emphasis,
-                                   balanced=len(material.train) > 1, on_step=on_step)
-
     if name == "wh-poles":
         if len(material.train) != 1:
             raise FitError("the division of poles and zeros takes one recording")
-        descent, _ = fit_partitioned(material.train[0], material.hold[0], material.sample_rate, rng, say=say,
-                                     on_step=on_step, seconds=seconds)
-        return descent
-    if name in ("wh-bank", "hammerstein"):
-        short = stretches(material.train, SHORT, rng)
-        starts = grid_start(short, material.sample_rate, middle=material.middle, controls=material.controls,
-                            flat=name == "hammerstein")
-        chosen = starts[:1] + starts[2:5:2] if name == "wh-bank" else starts[:1]
+        return fit_partitioned(material.train[0], material.hold[0], material.sample_rate, rng, say=say, on_step=on_step, seconds=seconds)[0]
+    work = _Work(name, material, material.growing or stretches(material.train, GROWTH, rng), deadline, say, on_step)
+    if before is not None:
+        return work.grown_from(before, fitted)
+    if name in PLANS:
+        short = stretches(material.train, DRAWN_ON, rng)
+        starts = [drawn_block(PLANS[name], short, material.sample_rate, rng, middle=material.middle, controls=material.controls) for _ in range(DRAWN)]
+        return work.from_starts(sorted(starts, key=lambda start: start[0])[:KEPT], short, (15, 1e-3), (20, 3e-4), lambda tried: tried.held_out)[0]
+    short = stretches(material.train, SHORT, rng)
+    starts = grid_start(short, material.sample_rate, middle=material.middle, controls=material.controls, flat=name == "hammerstein")
+    done = work.from_starts(starts[:1] + starts[2:5:2] if name == "wh-bank" else starts[:1], short, (12, 1e-3), (15, 1e-3), lambda tried: tried.loss)
+    if len(done) > 1:
+        fitted[f"{name}, second start"] = done[1].block
+    return done[0]
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """The descents of one structure: on which stretches, until when, and who hears of it."""
+
+    name: str
+    material: Material
+    part: tuple[Recording, ...]
+    deadline: float
+    say: Callable[[str], None]
+    on_step: object
+
+    def descend(self, block: Block, iterations: int, tolerance: float = 3e-4, short=None) -> Descent:
+        """On the stretches, with every step told; or on shorter ones, where none is worth keeping."""
+        return levenberg_marquardt(block, self.part if short is None else short, self.material.hold, iterations=iterations, tolerance=tolerance,
+                                   patience=20, seconds=max(self.deadline - time.process_time(), 0.1), emphasis=self.material.emphasis,
+                                   balanced=len(self.material.train) > 1, on_step=self.on_step if short is None else None)
+
+    def from_starts(self, starts, short, first, then, by) -> list[Descent]:
+        """Short descents from all starts, longer ones from the best two, the better one first; ``first`` and ``then`` are steps and tolerance."""
         tried = []
-        for i, (_, block) in enumerate(chosen):
-            say(f"{name}: start {i + 1} of {len(chosen)}")
-            tried.append(levenberg_marquardt(with_free_poles(block), short, material.hold, iterations=12, tolerance=1e-3,
-                                             emphasis=material.emphasis, balanced=len(material.train) > 1))
-        tried.sort(key=lambda descent: descent.loss)
-        say(f"{name}: all stretches")
-        done = sorted((descend(descent.block, 15, 1e-3) for descent in tried[:2]), key=lambda descent: descent.held_out)
-        if len(done) > 1:
-            fitted[f"{name}, second start"] = done[1].block
-        return done[0]
-    block = fitted[before]
-    say(f"{name}: growing from {before}")
-    if name == "wiener":
-        gain = Gain(float(np.hypot(block.stages[-1].direct, 1e-3)))
-        start = replace_stages(block, block.stages[:2] + (gain,))
-        start = replace_stages(start, (start.stages[0], replace(start.stages[1], curve=replace(start.stages[1].curve, fixed=("offset", "gain[0]"))),
-                                       replace(gain, fixed=("gain",))))
-        return descend(start, 30)
-    if name in PARTS:
-        # the bias decides which start was the better one: both grow
-        second = fitted.get(f"{before}, second start") if name == "wh-bias" else None
-        grown = [descend(with_part(name, start, part), 30) for start in (block, second) if start is not None]
-        return min(grown, key=lambda descent: descent.held_out)
-    if name == "lnlnl":
-        return descend(with_free_poles(with_second_curve(block, part)), 30)
-    return descend(with_bias(block, block.curve_stages()[-1], part, seconds=SECOND_BIAS), 40)
+        for i, (_, block) in enumerate(starts):
+            self.say(f"{self.name}: start {i + 1} of {len(starts)}")
+            tried.append(self.descend(with_free_poles(block), *first, short))
+        self.say(f"{self.name}: all stretches")
+        return sorted((self.descend(descent.block, *then) for descent in sorted(tried, key=by)[:2]), key=lambda descent: descent.held_out)
+
+    def grown_from(self, before: str, fitted: dict[str, Block]) -> Descent:
+        """The structure from the simpler one that it grows from."""
+        name, part, block = self.name, self.part, fitted[before]
+        self.say(f"{name}: growing from {before}")
+        if name == "wiener":
+            gain = Gain(float(np.hypot(block.stages[-1].direct, 1e-3)), fixed=("gain",))
+            curve = replace(block.stages[1].curve, fixed=("offset", "gain[0]"))
+            return self.descend(replace_stages(block, (block.stages[0], replace(block.stages[1], curve=curve), gain)), 30)
+        if name in PARTS:
+            # the bias decides which start was the better one: both grow
+            second = fitted.get(f"{before}, second start") if name == "wh-bias" else None
+            grown = [self.descend(with_part(name, start, part), 30) for start in (block, second) if start is not None]
+            return min(grown, key=lambda descent: descent.held_out)
+        if name == "lnlnl":
+            return self.descend(with_free_poles(with_second_curve(block, part)), 30)
+        return self.descend(with_bias(block, block.curve_stages()[-1], part, seconds=SECOND_BIAS), 40)
 
 
 def _grown_alone(name, material, rng, seconds, say, on_step) -> Descent:
@@ -265,7 +240,7 @@ def _grown_alone(name, material, rng, seconds, say, on_step) -> Descent:
 def polished(block: Block, material: Material, *, seconds: float, iterations: int = 60,
              on_step=None) -> Descent:
     """Descent on all training audio, from a block that was fitted on a part."""
-    return levenberg_marquardt(block, material.train, material.hold, iterations=iterations, tolerance=3e-4, patience=10,
+    return levenberg_marquardt(block, material.train, material.hold, iterations=iterations, tolerance=3e-4, patience=20,
                                seconds=seconds, emphasis=material.emphasis, balanced=len(material.train) > 1, on_step=on_step)
 
 

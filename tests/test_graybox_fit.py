@@ -17,7 +17,7 @@ from graybox.chain import Static
 from graybox.checks import check_order
 from graybox.curves import DiodePair, Tanh, TanhSum
 from graybox.doubling import doubled
-from graybox.filters import Cascade, Delay, Gain
+from graybox.filters import Cascade, Delay, Fir, Gain
 from graybox.fit import fit
 from graybox.linear import LinearCircuit, ToneStack
 from graybox.optimise import Descent, Recording, esr, evened, levenberg_marquardt, render, weighted_esr
@@ -337,5 +337,5 @@ def test_what_can_not_be_taken_to_twice_the_rate_is_refused():
     x = plucked(9, 0.5)
     with pytest.raises(FitError, match="can be taken to twice the rate"):
         fit("wh-poles", x, amplifier(x), sample_rate=RATE, rng=np.random.default_rng(0), double=True)
-    with pytest.raises(FitError, match="cascade can't be taken"):
-        doubled(Block((Cascade((0.5,), (0.2,), (-0.7,), (0.4,)),), RATE))
+    with pytest.raises(FitError, match="fir can't be taken"):
+        doubled(Block((Fir((0.5, 0.2)),), RATE))

@@ -17,7 +17,8 @@ from graybox.curves import TanhSum
 from graybox.dynamics import DynamicBias, EnvelopeGain, pole_of
 from graybox.optimise import Recording, expected_fall, levenberg_marquardt, normal_equations, render
 from graybox.session import WORTH
-from graybox.structures import LEAST, PARTS, Material, promises, stretches
+from graybox.stretches import LEAST, stretches
+from graybox.structures import PARTS, Material, promises
 
 RATE = 48000.0
 

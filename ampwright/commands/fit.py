@@ -14,7 +14,7 @@ def fit(
     dry: Annotated[str, typer.Argument(metavar="DRY", show_default=False, help="WAV or FLAC that was played; or single-notes, chords, palm-mutes, sweep; or the folder of a dataset.")],
     out: Annotated[Path, typer.Option("--out", "-o", metavar="BLOCK.json", show_default=False, help="Block to write.")],
     target: Annotated[Optional[str], typer.Argument(metavar="[TARGET]", show_default=False, help="Recording of what came out; or a model, which plays DRY here.")] = None,
-    blocks: Annotated[str, typer.Option(metavar="wh|auto|...", help="wh: filter, curve, filter; auto: from simple to rich; or hammerstein, wh-poles, wh-bank, wiener, wh-bias, lnlnl, lnlnl-bias; kernels, if DRY is a sweep.")] = "wh",
+    blocks: Annotated[str, typer.Option(metavar="wh|auto|...", help="wh: filter, curve, filter; auto: from simple to rich; or hammerstein, wh-poles, wh-bank, wiener, wh-bias, stages-3, stages-4, lnlnl, lnlnl-bias; kernels, if DRY is a sweep.")] = "wh",
     curve: Annotated[Optional[str], typer.Option(metavar="net|spline|...", help="Put another curve in the place of the fitted one and fit again; net is a tiny network.")] = None,
     size: Annotated[Optional[int], typer.Option(metavar="N", help="Units or coefficients of that curve.")] = None,
     stack: Annotated[Optional[str], typer.Option(metavar="NETLIST|tone-stack", help="Linear circuit between the learned stages; the knobs of a dataset turn it.")] = None,
