@@ -82,8 +82,7 @@ class _Deck:
 
     def text(self) -> str:
         circuit = self.circuit
-        title = " ".join(circuit.title.split()) or "circuit"
-        head = [title if not title.startswith("*@") else title[2:].strip() or "circuit"]
+        head = [" ".join(circuit.title.split()).lstrip("*@#. ") or "circuit"]  # ngspice runs what stands under the title *ng_script as commands
         for name, value in circuit.parameters.items():
             control = next((one for one in circuit.controls if one.name == name), None)
             if control and not (isinstance(value, float) and math.isclose(value, control.value, rel_tol=1e-9)):
@@ -289,4 +288,4 @@ def _hanging(elements: list[Element]) -> bool:
 
 
 def _quoted(text: str) -> str:
-    return text.replace('"', "'").replace("\n", " ")
+    return " ".join(text.replace('"', "'").split())

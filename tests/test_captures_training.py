@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -209,6 +211,25 @@ def test_seeds_repeat_and_a_stopped_run_goes_on_to_the_same_end(name, tmp_path):
     path.write_bytes(path.read_bytes()[:300])
     with pytest.raises(FitError, match="can't be read"):
         train(NETS[name], [take()], RATE, rng=np.random.default_rng(5), settings=settings, checkpoint=path)
+
+
+class Maker:
+    """What a pickle that runs code looks like: reading it makes a folder."""
+
+    def __init__(self, folder):
+        self.folder = str(folder)
+
+    def __reduce__(self):
+        return os.mkdir, (self.folder,)
+
+
+@pytest.mark.parametrize("write", [torch.save, lambda content, path: path.write_bytes(pickle.dumps(content))], ids=["torch", "pickle"])
+def test_a_checkpoint_runs_no_code(write, tmp_path):
+    path = tmp_path / "run.pt"
+    write({"digest": Maker(tmp_path / "made")}, path)
+    with pytest.raises(FitError, match="can't be read"):
+        train(NETS["lstm"], [take()], RATE, rng=np.random.default_rng(5), settings=replace(LEARN, epochs=1), checkpoint=path)
+    assert [one.name for one in tmp_path.iterdir()] == ["run.pt"]
 
 
 KILLED = """

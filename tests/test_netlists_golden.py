@@ -12,6 +12,8 @@ import pytest
 from scipy.signal import bilinear, lfilter
 
 from circuits.errors import ModelFileError
+from netlists.reader import read_text
+from netlists.writer import write
 from validation import spice
 
 TESTS = Path(__file__).resolve().parent
@@ -62,6 +64,20 @@ def test_missing_parameter_is_said():
 def test_a_refused_deck_says_why():
     with pytest.raises(ModelFileError, match="(?i)unknown|model|error"):
         spice.render("title\n*@ input VIN in\n*@ output in\nVIN in 0 SIN(0 1 1)\nR1 in 0 1k\nD1 in 0 NOSUCH\n.end\n", np.zeros(480))
+
+
+@needs_ngspice
+@pytest.mark.parametrize("title", ["*ng_script", ".title *ng_script", "*#shell touch TOUCHED"])
+@pytest.mark.parametrize("gap", ["\x0b", "\u2028"])
+def test_ngspice_runs_no_command_of_a_deck(tmp_path, title, gap):
+    """Under a title *ng_script each line is a command; and a label must not become lines."""
+    touched = tmp_path / "touched"
+    label = gap.join(["x", ".control", f"shell touch {touched}", ".endc", "*"])
+    deck = (f"{title}\n*@ input VIN in\n*@ output out\n*@ control k 1 2 label=\"{label}\"\n.param k=1\nVIN in 0 0\nR1 in out 1k\nR2 out 0 {{k*1k}}\n"
+            "shell touch owned in 0 swx\nR3 touch owned 1k\nR4 touch 0 1k\n.model swx sw(ron=1 roff=1meg vt=500m)\n.end\n").replace("TOUCHED", str(touched))
+    for text in (deck, write(read_text(deck))):
+        np.testing.assert_allclose(spice.render(text, np.full(480, 0.2))[200:400], 0.1, rtol=1e-4)
+    assert not touched.exists()
 
 
 @needs_ngspice

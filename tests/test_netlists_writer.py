@@ -107,6 +107,15 @@ def example() -> Circuit:
         nodeset={"p": 100.0}, title="everything")
 
 
+@pytest.mark.parametrize("title", ["*ng_script", "* *ng_script", ".title *ng_script", "*#shell true", "*@ input none"])
+def test_a_title_or_label_is_no_line_that_spice_would_run(title):
+    label = "x" + "".join(f"{gap}.control" for gap in "\n\r\x0b\x0c\x1c\x85\u2028")
+    circuit = Circuit((VoltageSource("v1", ("in", "0"), 1.0), Resistor("r1", ("in", "0"), Name("k"))), {"k": 1e3}, (Control("k", 1e3, 2e3, 1e3, "lin", label, label),),
+                      title=title)
+    lines = write(circuit).splitlines()
+    assert lines[0][0].isalpha() and [line.split()[0] for line in lines[1:]] == [".param", "*@", "v1", "r1", ".end"]
+
+
 def test_a_circuit_built_in_python_comes_back():
     circuit = example()
     back = read_text(write(circuit), strict=True)

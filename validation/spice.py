@@ -96,18 +96,20 @@ def interpolated(at: np.ndarray, times: np.ndarray, values: np.ndarray, points: 
 def driven(deck: str, stop: float, step: float, *, source: str, saved: list[str], settings: dict[str, float], options: str) -> list[str]:
     """Lines of the deck with its input made external, its parameters set and our analysis in place of its own.
 
+    Title and comments stay behind: a title may ask ngspice to run the deck as commands, and so may a comment.
+
     Raises
     ------
     CircuitError
         If a setting names no top-level ``.param``.
     """
-    lines = []
+    lines = ["driven"]
     set_already = set()
     uic = False
-    for line in deck.splitlines():
+    for line in deck.split("\n")[1:]:
         word = line.split()[0].lower() if line.split() else ""
         uic = uic or (word == ".tran" and "uic" in line.lower().split())
-        if word in (".tran", ".ac", ".op", ".end", ".print", ".plot"):
+        if word.startswith("*") or word in (".tran", ".ac", ".op", ".end", ".print", ".plot"):
             continue
         if word == source.lower():
             name, plus, minus = line.split()[:3]
