@@ -38,17 +38,19 @@ class GainStage:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A row of stages, and how many sections the filter behind them has."""
+    """A row of stages, how many sections the filter behind them has, and the stage behind a tone stack, if there is one: the power amplifier."""
 
     stages: tuple[GainStage, ...]
     back: int
+    power: GainStage
 
 
 _QUICK, _SLOW = (0.003,), (0.03,)  # s
+_POWER = GainStage(2, (_QUICK, _SLOW), 2)
 PLANS = {
-    "stages-3": Plan((GainStage(4, (_QUICK, _SLOW), 3), GainStage(3, (_QUICK, _SLOW), 3), GainStage(2, (_QUICK,), 2)), 8),
+    "stages-3": Plan((GainStage(4, (_QUICK, _SLOW), 3), GainStage(3, (_QUICK, _SLOW), 3), GainStage(2, (_QUICK,), 2)), 8, _POWER),
     "stages-4": Plan((GainStage(4, (_QUICK, _SLOW), 3), GainStage(3, (_QUICK + _SLOW,), 3), GainStage(3, (_QUICK + _SLOW,), 2),
-                      GainStage(2, (_QUICK,), 2)), 7),
+                      GainStage(2, (_QUICK,), 2)), 7, _POWER),
 }
 # What is drawn, evenly or (frequencies, boosts, drives) evenly in the logarithm
 FIRST_HIGH_PASS, HIGH_PASS = (20.0, 150.0), (20.0, 400.0)  # Hz
@@ -67,7 +69,7 @@ def first_order(zeros, poles) -> Cascade:
 
 
 def drawn_block(plan: Plan, pairs, sample_rate: float, rng: np.random.Generator, *, middle: tuple = (), controls: tuple = ()) -> tuple[float, Block]:
-    """A row of stages as drawn, with the linear stages of ``middle`` and the output bank in closed form behind them.
+    """A row of stages as drawn, the linear stages of ``middle`` with a power amplifier if there are any, and the output bank in closed form.
 
     Parameters
     ----------
@@ -80,30 +82,43 @@ def drawn_block(plan: Plan, pairs, sample_rate: float, rng: np.random.Generator,
         ESR on the stretches.
     block : Block
     """
-    def between(low, high):
-        return float(np.exp(rng.uniform(np.log(low), np.log(high))))
+    stages, signals = (), [pair.x for pair in pairs]
+    row = plan.stages + (plan.power,) if middle else plan.stages
+    for k, stage in enumerate(row):
+        if k == len(plan.stages):
+            stages += middle
+            signals = [_through(Block(middle, sample_rate, controls).placed(pair.positions), u) for u, pair in zip(signals, pairs)]
+        filter_ = _drawn_filter(stage.sections, HIGH_PASS if k else FIRST_HIGH_PASS, sample_rate, rng)
+        signals = [_through((filter_,), u) for u in signals]
+        level = max(float(np.sqrt(np.mean([np.var(u[pair.skip:]) for u, pair in zip(signals, pairs)]))), 1e-9)
+        biases = tuple(rectifier(level, 0.02 * level, tuple(pole_of(s, sample_rate) for s in seconds)) for seconds in stage.biases)
+        curve = _drawn_curve(stage.units, _between(*(DRIVE if k + 1 < len(row) else LAST_DRIVE), rng) / level, rng)
+        signals = [_through(biases + (curve,), u) for u in signals]
+        stages += (filter_,) + biases + (curve,)
+    return closed_form(Block(stages + (back_bank(sample_rate, plan.back),), sample_rate, controls), pairs)[::-1]
 
+
+def _drawn_filter(sections: int, high_pass: tuple[float, float], sample_rate: float, rng) -> Cascade:
     def pole(frequency):
         return float(np.exp(-2.0 * np.pi * frequency / sample_rate))
 
-    stages, signals = (), [pair.x for pair in pairs]
-    for k, stage in enumerate(plan.stages):
-        zeros, poles = [pole(_BLOCKED)], [pole(between(*(HIGH_PASS if k else FIRST_HIGH_PASS)))]
-        for _ in range(stage.sections - 2):
-            shelf = between(*SHELF)
-            zeros.append(pole(shelf / between(*BOOST)))
-            poles.append(pole(shelf))
-        zeros.append(_TOP)
-        poles.append(min(pole(between(*LOW_PASS)), _HIGHEST))
-        new = (first_order(zeros, poles),)
-        signals = [run_chain(new, u, rest_chain(new)) for u in signals]
-        level = max(float(np.sqrt(np.mean([np.var(u[pair.skip:]) for u, pair in zip(signals, pairs)]))), 1e-9)
-        gain = between(*(DRIVE if k + 1 < len(plan.stages) else LAST_DRIVE)) / level
-        biases = tuple(rectifier(level, 0.02 * level, tuple(pole_of(s, sample_rate) for s in seconds)) for seconds in stage.biases)
-        gains = gain * np.geomspace(1.0, 0.4, stage.units)
-        shifts = rng.uniform(-SHIFT, SHIFT) + 0.5 * np.arange(stage.units) * rng.choice((-1.0, 1.0))
-        curve = Static(TanhSum((1.0,) + (0.1,) * (stage.units - 1), tuple(gains.tolist()), tuple(shifts.tolist()), fixed=("offset", "weight[0]")),
-                       adaa=True)
-        signals = [run_chain(biases + (curve,), u, rest_chain(biases + (curve,))) for u in signals]
-        stages += new + biases + (curve,)
-    return closed_form(Block(stages + middle + (back_bank(sample_rate, plan.back),), sample_rate, controls), pairs)[::-1]
+    zeros, poles = [pole(_BLOCKED)], [pole(_between(*high_pass, rng))]
+    for _ in range(sections - 2):
+        shelf = _between(*SHELF, rng)
+        zeros.append(pole(shelf / _between(*BOOST, rng)))
+        poles.append(pole(shelf))
+    return first_order(zeros + [_TOP], poles + [min(pole(_between(*LOW_PASS, rng)), _HIGHEST)])
+
+
+def _drawn_curve(units: int, gain: float, rng) -> Static:
+    shifts = rng.uniform(-SHIFT, SHIFT) + 0.5 * np.arange(units) * rng.choice((-1.0, 1.0))
+    gains = gain * np.geomspace(1.0, 0.4, units)
+    return Static(TanhSum((1.0,) + (0.1,) * (units - 1), tuple(gains.tolist()), tuple(shifts.tolist()), fixed=("offset", "weight[0]")), adaa=True)
+
+
+def _between(low: float, high: float, rng) -> float:
+    return float(np.exp(rng.uniform(np.log(low), np.log(high))))
+
+
+def _through(stages, x: np.ndarray) -> np.ndarray:
+    return run_chain(stages, x, rest_chain(stages))

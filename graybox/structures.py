@@ -39,7 +39,7 @@ GROWTH = 180_000  # samples of the descents while the structure grows
 # second. With one shape for both the error of real amplifiers is twice as large.
 BIASES = ((0.002, 0.012), (0.06,))  # s
 SECOND_BIAS = (0.003,)  # s, before the second curve
-JOINT = 1_800_000  # samples of the descent of all positions together: what a hundred numbers learn from less does not hold for the rest
+JOINT = 700_000  # samples of the descent of all positions together, before the last one on all audio
 ALONE = 0.65  # of the time, for what grows at one position
 STARTS = 3  # times that it grows there, from other stretches, if there is time: minima differ
 
@@ -153,8 +153,8 @@ def fit_structure(name: str, fitted: dict[str, Block], material: Material, rng: 
     if one is not None:
         alone = _grown_alone(name, replace(one, growing=()), rng, ALONE * seconds, lambda text: say(f"one position, {text}"), on_step)
         say(f"{name}: all positions")
-        return levenberg_marquardt(material.released(alone.block), stretches(material.train, JOINT, rng), material.hold, iterations=100, tolerance=3e-3,
-                                   patience=6, seconds=max(deadline - time.process_time(), 0.1), emphasis=material.emphasis, balanced=True, on_step=on_step)
+        return levenberg_marquardt(material.released(alone.block), stretches(material.train, JOINT, rng), material.hold, iterations=100, tolerance=1e-3,
+                                   patience=20, seconds=max(deadline - time.process_time(), 0.1), emphasis=material.emphasis, balanced=True, on_step=on_step)
     before = GROWS_FROM.get(name)
     if before is not None and before not in fitted:
         fitted[before] = fit_structure(before, fitted, material, rng, seconds=0.4 * seconds, say=say,
@@ -224,13 +224,13 @@ class _Work:
 
 def _grown_alone(name, material, rng, seconds, say, on_step) -> Descent:
     """A structure grown at one position, again from other stretches while half of the time that one growth takes would be left behind it
-    for all recordings; the best by its held-out error hears those."""
+    for all recordings (rows of gain stages, which come from many draws, once); the best by its held-out error hears those."""
     until, grown = time.process_time() + seconds, []
     while True:
         began = time.process_time()
         grown.append(fit_structure(name, {}, material, rng, seconds=max(until - began, 0.1), say=say, on_step=on_step))
         now = time.process_time()
-        if len(grown) == STARTS or until - now < 1.5 * (now - began):
+        if len(grown) == STARTS or name in PLANS or until - now < 1.5 * (now - began):
             break
     best = min(grown, key=lambda descent: descent.held_out)
     say(f"{name}: all recordings")

@@ -116,12 +116,14 @@ def test_a_row_of_stages_errs_less_on_brighter_playing_than_two_filters_of_any_f
     assert played.shape == bright[0].x.shape and np.isfinite(played).all()
 
 
-def test_a_row_of_stages_has_a_place_for_a_tone_stack(dull):
+def test_a_tone_stack_stands_between_the_row_and_a_power_amplifier(dull):
     knobs = tuple(Control(name, 0.0, 10.0, 5.0) for name in ToneStack.CONTROLS)
     middle = (LinearCircuit(ToneStack(), RATE),)
     pair = Recording(dull.x, dull.y, dict(bass=2.0, middle=5.0, treble=8.0), dull.skip)
     error, block = drawn_block(PLANS["stages-4"], [pair], RATE, np.random.default_rng(0), middle=middle, controls=knobs)
-    assert [s.kind for s in block.stages[-2:]] == ["linear-circuit", "bank"] and block.controls == knobs
+    at = [s.kind for s in block.stages].index("linear-circuit")
+    kinds = [[s.kind for s in some if not isinstance(s, DynamicBias)] for some in (block.stages[:at], block.stages[at + 1:])]
+    assert kinds == [["cascade", "static"] * 4, ["cascade", "static", "bank"]] and block.controls == knobs  # a power amplifier behind the stack
     assert error == pytest.approx(esr(block, [pair]), rel=1e-4)
 
 
