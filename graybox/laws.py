@@ -11,6 +11,7 @@ import math
 import numpy as np
 
 from circuits.kernels.jit import kernel
+from graybox.saturation import padded, squash_row, squash_row_and_area, squashed
 
 
 @kernel
@@ -32,53 +33,56 @@ def log_cosh(x):
 def value_tanh_sum(x, weight, gain, shift, offset):
     """offset + sum of weight (tanh(gain x + shift) - tanh(shift))."""
     n, h = x.shape[0], weight.shape[0]
-    base = offset
-    for i in range(h):
-        base -= weight[i] * squash(shift[i])
+    z = np.zeros(padded(n))
+    rest = squashed(shift)
     y = np.empty(n)
-    for t in range(n):
-        total = base
-        for i in range(h):
-            total += weight[i] * squash(gain[i] * x[t] + shift[i])
-        y[t] = total
+    y[:] = offset
+    for i in range(h):
+        for t in range(n):
+            z[t] = gain[i] * x[t] + shift[i]
+        squash_row(z)
+        for t in range(n):
+            y[t] += weight[i] * (z[t] - rest[i])
     return y
 
 
 @kernel
 def jet_tanh_sum(x, weight, gain, shift, offset, y, slope, own):
     """Columns of ``own``: offset, all weights, all gains, all shifts."""
-    h = weight.shape[0]
-    rest = np.empty(h)
-    base = offset
+    n, h = x.shape[0], weight.shape[0]
+    z = np.zeros(padded(n))
+    rest = squashed(shift)
+    y[:] = offset
+    slope[:] = 0.0
+    own[:, 0] = 1.0
     for i in range(h):
-        rest[i] = squash(shift[i])
-        base -= weight[i] * rest[i]
-    for t in range(x.shape[0]):
-        total = base
-        steep = 0.0
-        own[t, 0] = 1.0
-        for i in range(h):
-            z = squash(gain[i] * x[t] + shift[i])
-            d = weight[i] * (1.0 - z * z)
-            total += weight[i] * z
-            steep += d * gain[i]
-            own[t, 1 + i] = z - rest[i]
+        for t in range(n):
+            z[t] = gain[i] * x[t] + shift[i]
+        squash_row(z)
+        for t in range(n):
+            d = weight[i] * (1.0 - z[t] * z[t])
+            y[t] += weight[i] * (z[t] - rest[i])
+            slope[t] += d * gain[i]
+            own[t, 1 + i] = z[t] - rest[i]
             own[t, 1 + h + i] = d * x[t]
             own[t, 1 + 2 * h + i] = d - weight[i] * (1.0 - rest[i] * rest[i])
-        y[t] = total
-        slope[t] = steep
 
 
 @kernel
 def integral_tanh_sum(x, weight, gain, shift, offset):
     """Antiderivative of `value_tanh_sum`; a unit of zero gain contributes nothing."""
-    out = np.empty(x.shape[0])
-    for t in range(x.shape[0]):
-        total = offset * x[t]
-        for i in range(weight.shape[0]):
-            if gain[i] != 0.0:
-                total += weight[i] * (log_cosh(gain[i] * x[t] + shift[i]) / gain[i] - x[t] * squash(shift[i]))
-        out[t] = total
+    n = x.shape[0]
+    out = offset * x
+    z = np.zeros(padded(n))
+    area = np.empty(len(z))
+    rest = squashed(shift)
+    for i in range(weight.shape[0]):
+        if gain[i] != 0.0:
+            for t in range(n):
+                z[t] = gain[i] * x[t] + shift[i]
+            squash_row_and_area(z, area)
+            for t in range(n):
+                out[t] += weight[i] * (area[t] / gain[i] - x[t] * rest[i])
     return out
 
 

@@ -16,9 +16,10 @@ import numpy as np
 
 from circuits.kernels.jit import kernel
 from graybox.curves import TanhSum
-from graybox.laws import log_cosh, squash
+from graybox.saturation import padded, squash_row, squash_row_and_area, squashed
 
 CLOSE = 1e-6  # inputs nearer than this: the value between them, not a quotient of rounding errors
+FAR = 1e-2  # of a unit's tanh: below it the quotient of two differences loses digits
 _POINTS, _SHARES = np.polynomial.legendre.leggauss(8)
 _POINTS, _SHARES = 0.5 * (1.0 + _POINTS), 0.5 * _SHARES  # on 0..1
 
@@ -64,74 +65,67 @@ def mean_jet(curve, line: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarra
 @kernel
 def _jet_tanh_sum(line, weight, gain, shift, offset, y, late, early, own):
     """Columns of ``own``: offset, all weights, all gains, all shifts."""
-    h = weight.shape[0]
-    rest = np.empty(h)
-    tanh, area = np.empty(h), np.empty(h)  # of the sample before
-    base = offset
+    n, h = y.shape[0], weight.shape[0]
+    tanh, middle = np.zeros(padded(n + 1)), np.zeros(padded(n))
+    area = np.empty(len(tanh))
+    rests = squashed(shift)
+    y[:] = offset
+    late[:] = 0.0
+    early[:] = 0.0
+    own[:, 0] = 1.0
     for i in range(h):
-        rest[i] = squash(shift[i])
-        base -= weight[i] * rest[i]
-        tanh[i] = squash(gain[i] * line[0] + shift[i])
-        area[i] = log_cosh(gain[i] * line[0] + shift[i])
-    for t in range(y.shape[0]):
-        before = line[t]
-        now = line[t + 1]
-        total = base
-        up = 0.0
-        down = 0.0
-        own[t, 0] = 1.0
-        for i in range(h):
-            z = gain[i] * now + shift[i]
-            gap = gain[i] * (now - before)
-            tanh_now = squash(z)
-            area_now = log_cosh(z)
-            if abs(gap) > 1e-2:
-                mean = (area_now - area[i]) / gap
-                a = (tanh_now - mean) / gap
-                b = (mean - tanh[i]) / gap
-            else:  # Taylor's series about the middle, to 1e-11 of the value and 1e-8 of the slopes
-                m = squash(z - 0.5 * gap)
-                d1 = 1.0 - m * m
-                d2 = -2.0 * m * d1
-                d3 = d1 * (6.0 * m * m - 2.0)
-                mean = m + d2 * gap * gap / 24.0
-                half = 0.5 * d1 + d3 * gap * gap / 48.0
-                a = half + d2 * gap / 12.0
-                b = half - d2 * gap / 12.0
-            tanh[i] = tanh_now
-            area[i] = area_now
-            w = weight[i]
-            total += w * mean
-            up += w * gain[i] * a
-            down += w * gain[i] * b
-            own[t, 1 + i] = mean - rest[i]
-            own[t, 1 + h + i] = w * (a * now + b * before)
-            own[t, 1 + 2 * h + i] = w * (a + b - (1.0 - rest[i] * rest[i]))
-        y[t] = total
-        late[t] = up
-        early[t] = down
+        w, g, rest = weight[i], gain[i], rests[i]
+        _unit(line, g, shift[i], tanh, area, middle)
+        for t in range(n):
+            gap = g * (line[t + 1] - line[t])
+            far = abs(gap) > FAR
+            share = 1.0 / (gap if far else 1.0)
+            # near: Taylor's series about the middle, to 1e-11 of the value and 1e-8 of the slopes
+            m = middle[t]
+            d1 = 1.0 - m * m
+            d2 = -2.0 * m * d1
+            d3 = d1 * (6.0 * m * m - 2.0)
+            half = 0.5 * d1 + d3 * gap * gap / 48.0
+            quotient = (area[t + 1] - area[t]) * share
+            mean = quotient if far else m + d2 * gap * gap / 24.0
+            a = (tanh[t + 1] - quotient) * share if far else half + d2 * gap / 12.0
+            b = (quotient - tanh[t]) * share if far else half - d2 * gap / 12.0
+            y[t] += w * (mean - rest)
+            late[t] += w * g * a
+            early[t] += w * g * b
+            own[t, 1 + i] = mean - rest
+            own[t, 1 + h + i] = w * (a * line[t + 1] + b * line[t])
+            own[t, 1 + 2 * h + i] = w * (a + b - (1.0 - rest * rest))
 
 
 @kernel
 def _mean_tanh_sum(line, weight, gain, shift, offset, y):
     """The value of `_jet_tanh_sum` alone, by the same operations."""
-    h = weight.shape[0]
-    area = np.empty(h)
-    base = offset
-    for i in range(h):
-        base -= weight[i] * squash(shift[i])
-        area[i] = log_cosh(gain[i] * line[0] + shift[i])
-    for t in range(y.shape[0]):
-        total = base
-        for i in range(h):
-            z = gain[i] * line[t + 1] + shift[i]
-            gap = gain[i] * (line[t + 1] - line[t])
-            area_now = log_cosh(z)
-            if abs(gap) > 1e-2:
-                mean = (area_now - area[i]) / gap
-            else:
-                m = squash(z - 0.5 * gap)
-                mean = m - 2.0 * m * (1.0 - m * m) * gap * gap / 24.0
-            area[i] = area_now
-            total += weight[i] * mean
-        y[t] = total
+    n = y.shape[0]
+    tanh, middle = np.zeros(padded(n + 1)), np.zeros(padded(n))
+    area = np.empty(len(tanh))
+    rests = squashed(shift)
+    y[:] = offset
+    for i in range(weight.shape[0]):
+        w, g, rest = weight[i], gain[i], rests[i]
+        _unit(line, g, shift[i], tanh, area, middle)
+        for t in range(n):
+            gap = g * (line[t + 1] - line[t])
+            far = abs(gap) > FAR
+            share = 1.0 / (gap if far else 1.0)
+            m = middle[t]
+            d2 = -2.0 * m * (1.0 - m * m)
+            mean = (area[t + 1] - area[t]) * share if far else m + d2 * gap * gap / 24.0
+            y[t] += w * (mean - rest)
+
+
+@kernel
+def _unit(line, gain, shift, tanh, area, middle):
+    """tanh and log cosh of one unit at every sample, tanh in the middle between each two."""
+    n = line.shape[0]
+    for t in range(n):
+        tanh[t] = gain * line[t] + shift
+    for t in range(n - 1):
+        middle[t] = tanh[t + 1] - 0.5 * (gain * (line[t + 1] - line[t]))
+    squash_row_and_area(tanh, area)
+    squash_row(middle)
