@@ -93,7 +93,7 @@ def test_the_fall_that_is_expected_is_that_of_a_linear_fit():
 
 
 def test_a_quick_and_a_slow_rectifier_need_a_shape_each():
-    target, held = recording(biased(), 4, 36_000), recording(biased(), 5)
+    target, held = recording(biased(), 8, 36_000), recording(biased(), 9)
     found = {}
     for name, groups in (("one shape", ((0.004, 0.06),)), ("two shapes", ((0.004,), (0.06,)))):
         block = held_still(simple())  # only the rectifiers move
