@@ -180,11 +180,11 @@ def branches(tree: Tree) -> tuple[Branch, ...]:
 
 def facts(processor: Processor) -> dict[str, object]:
     """What can be told of a Processor: of a capture all that is in its file, of a chain its stages, of an impulse response its length."""
-    told: dict[str, object] = {"kind": type(processor).__name__.removesuffix("Processor").lower(), "sample_rate": processor.sample_rate, "latency": processor.latency}
+    told: dict[str, object] = {"kind": _words(processor), "sample_rate": processor.sample_rate, "latency": processor.latency}
     if isinstance(processor, (Capture, TrainedCapture)):
         told |= describe(processor)
     elif isinstance(processor, Chain):
-        told["stages"] = [f"{name} ({type(part).__name__.lower()})" for name, part, *_ in processor.stages]
+        told["stages"] = [f"{name} ({_words(part)})" for name, part, *_ in processor.stages]
     elif isinstance(processor, BlockProcessor):
         block = processor.block
         told |= {"name": block.name, "stages": [_stage(stage) for stage in block.stages], "parameters": block.parameters,
@@ -228,7 +228,12 @@ def _part(element: Element, bound: Element, circuit: Circuit) -> Part:
 def _kind(element: Element) -> str:
     if isinstance(element, Device):
         return element.card.kind
-    name = type(element).__name__
+    return _words(element)
+
+
+def _words(thing: object) -> str:
+    """What a thing's class is called, in words: "voltage source", "nodal"."""
+    name = type(thing).__name__.removesuffix("Processor")
     return "".join(" " + letter.lower() if letter.isupper() else letter for letter in name).strip()
 
 

@@ -19,7 +19,7 @@ import numpy as np
 from ampwright.automation import Automation
 from ampwright.models import adjusted, load, locate, player
 from circuits.circuit import GROUND, Circuit
-from circuits.errors import CircuitError, ConvergenceError, RateError, SignalError
+from circuits.errors import CircuitError, ConvergenceError, Place, RateError, SignalError
 from circuits.nodal import compiled
 from circuits.nodal.operating import FROM_ZERO
 from circuits.nodal.processor import NodalProcessor
@@ -249,8 +249,13 @@ def recording(name: str | Path) -> Audio:
     >>> recording("chords").sample_rate
     48000.0
     """
-    if Path(name).exists() or str(name) not in (*PHRASES, SWEEP):
+    shipped = (*PHRASES, SWEEP)
+    if Path(name).exists():
         return read_audio(name)
+    if str(name) not in shipped:
+        close = get_close_matches(str(name), shipped, 1)
+        raise SignalError("there is no such file", place=Place(str(name)),
+                          mend=f"Did you mean {close[0]}?" if close else f"Give a WAV or FLAC file, or one of {', '.join(shipped)}.")
     return shipped_sweep() if str(name) == SWEEP else shipped_phrase(str(name))
 
 

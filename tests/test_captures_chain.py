@@ -152,7 +152,7 @@ def test_rates_of_stages(folder):
 
 
 @pytest.mark.parametrize("text, match", [
-    ("", "'stage' is missing"),
+    ("", "the chain has no stage.*load ="),
     ("stage = []", "stage is empty"),
     ("[[stage]]\nlaod = 'amp.nam'", "'laod' is unknown. Known: load, parallel"),
     ("wobble = 1\n[[stage]]\nload = 'amp.nam'", "'wobble' is unknown"),

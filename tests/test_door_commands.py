@@ -257,6 +257,20 @@ def test_bad_recordings(desk, capsys):
         refused(capsys, words, "simulate", "rc.cir", name, "-o", "out.wav")
 
 
+def test_what_a_beginner_mistypes(desk, capsys):
+    refused(capsys, "single-note: there is no such file. Did you mean single-notes?", "simulate", "rc.cir", "single-note", "-o", "out.wav")
+    refused(capsys, "riff: there is no such file. Give a WAV or FLAC file, or one of single-notes, chords", "simulate", "rc.cir", "riff", "-o", "out.wav")
+    for name in ("empty.toml", "empty.json", "empty.nam"):
+        Path(name).write_text("\n")
+        refused(capsys, f"{name}: the chain has no stage. Write [[stage]]" if name == "empty.toml" else f"{name}: is not JSON: the file is empty", "inspect", name)
+
+
+def test_a_chain_tells_its_stages_in_words(desk, capsys):
+    Path("rig.toml").write_text('sample_rate = 48000\n[[stage]]\nload = "rc.cir"\n[[stage]]\nload = "rc.cir"\nname = "waves"\nsettings = { engine = "wdf" }\n')
+    code, out, err = command(capsys, "inspect", "rig.toml")
+    assert code == 0 and "rc (nodal), waves (wdf)" in out, out + err
+
+
 def test_bad_outputs(desk, capsys):
     Path("folder").mkdir()
     refused(capsys, "nowhere", "simulate", "rc.cir", "in.wav", "-o", "nowhere/out.wav")

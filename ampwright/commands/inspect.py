@@ -64,7 +64,7 @@ def _print(seen) -> None:
         terminal.table("Parameters (--set changes them too)", ("name", "value"),
                        [(name, format_number(value)) for name, value in seen.parameters.items()])
     terminal.table("Elements", ("name", "kind", "nodes", "value", "follows", "line"), listing(seen.parts))
-    terminal.table(f"Operating point ({seen.method}, {seen.iterations} iterations)", ("node", "voltage"),
+    terminal.table(f"Operating point ({seen.method}; iterations: {seen.iterations})", ("node", "voltage"),
                    [(node, engineering(value, "V")) for node, value in seen.voltages.items()])
     if seen.currents:
         rows = [(name, engineering(value, "A")) for name, value in seen.currents.items()]
@@ -75,7 +75,7 @@ def _print(seen) -> None:
         for number, size in enumerate(seen.blocks, 1):
             blocks.append((str(number), str(size), " ".join(seen.ports[start:start + size])))
             start += size
-        terminal.table(f"Nonlinear ports: {len(seen.ports)}, solved in {len(seen.blocks)} blocks", ("block", "size", "ports"), blocks)
+        terminal.table(f"Nonlinear ports: {len(seen.ports)}, in blocks solved one after another: {len(seen.blocks)}", ("block", "size", "ports"), blocks)
     if seen.tree:
         terminal.table("Wave Digital Filter at 48 kHz: adaptors from the root down, port resistances in ohms", ("adaptor", "form", "towards the root", "leaves"), [
             ("  " * branch.depth + branch.name, branch.form, _ohms(branch.resistance), "  ".join(f"{port}:{_ohms(ohms) or role}" for port, role, ohms in branch.leaves))

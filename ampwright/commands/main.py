@@ -17,7 +17,7 @@ from ampwright.commands import calibrate, compare, dataset, demo, fit, inspect, 
 app = typer.Typer(name="ampwright", add_completion=False, no_args_is_help=False, pretty_exceptions_enable=False, rich_markup_mode=None,
                   context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
                   help="From the netlist of a guitar pedal or amplifier to its sound.",
-                  epilog="MODEL is the path of a netlist, or the name of a schematic that ships (ampwright library).")
+                  epilog="MODEL is the path of a netlist, capture, block, impulse response or chain, or the name of a schematic that ships (ampwright library).")
 COMMANDS = {"simulate": simulate.simulate, "fit": fit.fit, "compare": compare.compare, "dataset": dataset.dataset, "calibrate": calibrate.calibrate,
             "inspect": inspect.inspect, "response": response.response, "live": live.live,
             "train": train.train, "library": library.library, "demo": demo.demo}

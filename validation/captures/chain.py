@@ -292,6 +292,8 @@ def load_chain(path, load: Callable[..., Processor], *, sample_rate: float | Non
         refuse(path, "the chain leads back to itself or is nested too deeply", "Break the circle.")
     top = _read_toml(path)
     _only(top, ("sample_rate", "title", "stage"))
+    if not top.has("stage"):
+        refuse(path, "the chain has no stage", 'Write [[stage]], and below it load = "tube_screamer".')
     if sample_rate is None and not top.has("sample_rate"):
         raise RateError("the chain has no sample rate", place=Place(str(path)), mend="Write sample_rate = 48000, or give one.")
     rate = top.number("sample_rate") if sample_rate is None else float(sample_rate)

@@ -56,6 +56,8 @@ def read_document(path) -> dict:
         data = path.read_bytes()
     except OSError as error:
         refuse(path, f"can't be read ({error.strerror})", "Check the path and its permissions.")
+    if not data.strip():
+        refuse(path, "is not JSON: the file is empty", "Fetch or export it again.")
     try:
         document = json.loads(data.decode("utf-8-sig"), parse_constant=_constant)
     except RecursionError:
