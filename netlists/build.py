@@ -354,7 +354,7 @@ def _evaluate(deck: Deck) -> dict[str, float]:
             if name in done:
                 waiting.pop()
             elif needed and name in open_:
-                raise NetlistError(f"the parameter {name} is defined by itself", place=place)
+                raise NetlistError(f"the parameter {name} is defined by itself", place=place, mend="Give it a number, or one that it is made of.")
             elif needed:
                 open_.add(name)
                 unknown = [other for other in needed if other not in deck.parameters]

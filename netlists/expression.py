@@ -199,7 +199,7 @@ class _Parser:
         token, place = self.token, self.place()
         if token is None:
             what = self.text[self.offset:self.offset + 12]
-            self.fail(f"an expression can't go on with {what!r}" if what else "a value is missing")
+            self.fail(f"an expression can't go on with {what!r}" if what else "a value is missing", "" if what else "Write a number or a name, or take the sign before it away.")
         if token["number"]:
             self.advance()
             try:

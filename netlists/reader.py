@@ -33,7 +33,7 @@ _FOREIGN_FORMATS = (
     ("(kicad_symbol_lib", "a KiCad symbol library", "In KiCad: File > Export > Netlist > SPICE from the schematic that uses it."),
     ("<Qucs", "a Qucs schematic", "In Qucs-S: Simulation > Save netlist."))
 
-
+_LIKE_A_PART = re.compile(r"[RCL]\d+\s+\w+\s+\w+\s+[\d.{]", re.IGNORECASE)  # what people put first who don't know that SPICE skips it
 OPEN_PIN = 1e9  # ohms from the pins of a subcircuit that is played alone to ground: those that it only looks at are there, too
 
 
@@ -138,6 +138,8 @@ def _page(text: str, path: str, deck: Deck, folder: Path | None) -> tuple[Page, 
         body, first = text, 1
     elif title.strip()[:1] == "." and not title.strip().lower().startswith(".title"):
         deck.notes.say("the first line is the title, although it looks like a directive", Place(path, 1))
+    elif _LIKE_A_PART.match(title.strip()):
+        deck.notes.say("the first line is the title, although it looks like an element; if it is one, put a title above it", Place(path, 1))
     return page(Stretch(body, path, first), main=True), title.strip().lstrip("*").strip()
 
 

@@ -96,3 +96,10 @@ def test_every_element_keeps_its_line():
 def test_errors_in_continued_lines_name_their_own_line():
     with pytest.raises(NetlistError, match=r"line 5, column 6: the parameter 'foo' is not defined"):
         read_text("t\nVin in 0 AC 1\nR1 in\n+ out\n+   {foo}\n")
+
+
+@pytest.mark.parametrize("title, told", [("R1 in out 1k", True), ("c12 a b {c*2}", True), ("R8 my favourite distortion", False), ("RC low-pass: 1k, 10n", False)])
+def test_an_element_in_the_place_of_the_title_is_told(title, told):
+    circuit = read_text(f"{title}\nVin in 0 AC 1\nR2 in out 1k\nC2 out 0 1n\n", strict=True)
+    assert any("line 1: the first line is the title, although it looks like an element" in note for note in circuit.notes) is told
+    assert circuit.title == title and len(circuit.elements) == 3
