@@ -159,6 +159,10 @@ def train(dry: str | Path | Audio | Pair, target: str | Path | Audio | Circuit |
         arch = _with_stack(arch, knobs, rate)
     way = conditioning or (("concat" if arch.stack is None else "stack") if knobs else "none")
     conditioning_shapes(arch, way, len(knobs))  # refused before hours are spent
+    where, known = dict(bake or {}), [one["name"] for one in knobs]
+    for name in where:
+        if name not in known:
+            raise CircuitError(f"there is no knob {name!r} to bake", mend=f"Knobs: {', '.join(known) or 'none'}.")
     first = load(start) if start is not None else None
     if first is not None and not isinstance(first, TrainedCapture):
         raise CircuitError("training can start from a network that was trained here only", place=Place(str(start)), mend="Give a .json that train wrote.")
@@ -167,11 +171,8 @@ def train(dry: str | Path | Audio | Pair, target: str | Path | Audio | Circuit |
                          start=first.network.weights if first is not None else None, progress=lambda done, text: tell(0.05 + 0.95 * done, text))
     network = result.network
     if output is not None:
-        where = dict(bake or {})
-        known = [one["name"] for one in network.knobs]
-        for name in where:
-            if name not in known:
-                raise CircuitError(f"there is no knob {name!r} to bake", mend=f"Knobs: {', '.join(known) or 'none'}.")
+        if Path(output).suffix == ".nam":
+            notes += [f"a .nam has no knobs: {one['name']} stands at {where.get(one['name'], one['position']):g}; --bake chooses where" for one in network.knobs]
         try:
             export(network, output, positions=where, metadata={"training": {"validation_esr": result.held_out}} if Path(output).suffix == ".nam" else None)
         except OSError as error:

@@ -87,8 +87,10 @@ def test_a_dataset_becomes_a_capture_with_a_knob(desk, capsys):
     played = aw.simulate("knob.json", "dry.wav", controls=item.positions).samples
     assert np.sum((played - target)[3000:] ** 2) / np.sum(target[3000:] ** 2) < 3.0 * told["unseen_positions_esr"]
     assert run(["inspect", "knob.json"]) == 0 and "film" in capsys.readouterr().out
-    trained(capsys, "set", "-o", "fixed.nam", "--net", "lstm-8", "--conditioning", "film", *SHORT, "--bake", "drive=0.9")
-    assert not aw.load("fixed.nam").controls
+    told = trained(capsys, "set", "-o", "fixed.nam", "--net", "lstm-8", "--conditioning", "film", *SHORT, "--bake", "drive=0.9")
+    assert not aw.load("fixed.nam").controls and told["notes"] == ["a .nam has no knobs: drive stands at 0.9; --bake chooses where"]
+    assert run(["train", "set", "-o", "x.nam", "--net", "lstm-8", "--epochs", "100000", "--bake", "drove=0.9"]) == 2  # before hours are spent
+    assert "there is no knob 'drove' to bake. Knobs: drive." in capsys.readouterr().err
 
 
 @needs_torch

@@ -52,7 +52,7 @@ def load_checkpoint(path, digest: str, device):
         content = torch.load(path, map_location=device, weights_only=True)  # never runs code of the file
         known = content["digest"]
     except Exception as error:  # torch raises many kinds for a damaged file; all mean the same
-        raise FitError(f"the checkpoint can't be read ({type(error).__name__})", place=place, mend="Delete it to start again.") from error
+        raise FitError(f"the checkpoint can't be read ({type(error).__name__})", place=place, mend="Name another; if it was one, delete it to start again.") from error
     if known != digest:
         raise FitError("the checkpoint is of another run: network, settings or recordings differ", place=place,
                        mend="Repeat the command as it was, or name another checkpoint.")
