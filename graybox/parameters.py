@@ -143,7 +143,10 @@ def to_free(numbers: np.ndarray, limits: np.ndarray) -> np.ndarray:
 
 
 def from_free(free: np.ndarray, limits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Inverse of `to_free`, and the derivative of each number with respect to its free coordinate."""
+    """Inverse of `to_free`, and the derivative of each number with respect to its free coordinate.
+
+    Far out, where the map rounds to a bound, the number stays the last one inside it.
+    """
     out, slope = np.array(free, dtype=np.float64), np.ones(len(free))
     low, high = limits[:, 0], limits[:, 1]
     both = np.isfinite(low) & np.isfinite(high)
@@ -152,4 +155,6 @@ def from_free(free: np.ndarray, limits: np.ndarray) -> tuple[np.ndarray, np.ndar
     above = np.isfinite(low) & ~both
     grown = np.exp(np.minimum(out[above], 300.0))
     out[above], slope[above] = low[above] + grown, grown
+    inside = np.isfinite(low) | np.isfinite(high)
+    out[inside] = np.clip(out[inside], np.nextafter(low[inside], np.inf), np.nextafter(high[inside], -np.inf))
     return out, slope

@@ -224,13 +224,13 @@ class _Work:
 
 def _grown_alone(name, material, rng, seconds, say, on_step) -> Descent:
     """A structure grown at one position, again from other stretches while half of the time that one growth takes would be left behind it
-    for all recordings (rows of gain stages, which come from many draws, once); the best by its held-out error hears those."""
+    for all recordings; the best by its held-out error hears those."""
     until, grown = time.process_time() + seconds, []
     while True:
         began = time.process_time()
         grown.append(fit_structure(name, {}, material, rng, seconds=max(until - began, 0.1), say=say, on_step=on_step))
         now = time.process_time()
-        if len(grown) == STARTS or name in PLANS or until - now < 1.5 * (now - began):
+        if len(grown) == STARTS or until - now < 1.5 * (now - began):
             break
     best = min(grown, key=lambda descent: descent.held_out)
     say(f"{name}: all recordings")

@@ -244,3 +244,13 @@ def test_a_pivoted_cascade_is_the_same_filter():
     x = np.random.default_rng(41).standard_normal(200)
     assert np.allclose(pivot.run(x, pivot.rest()), late.run(x, late.rest()), rtol=1e-12)
     assert (pivot.b1[0], pivot.b0[1]) == (1.0, 1.0) and set(pivot.fixed) == {"gain", "b1[0]", "b0[1]"}
+
+
+@pytest.mark.parametrize("stage", [DynamicBias(BEND, (1.0,), (0.5,)), EnvelopeGain(0.5, 0.9), FRONT])
+def test_numbers_stay_inside_their_bounds_however_far_a_step_goes(stage):
+    """tanh rounds to one and exp to nothing: the number is the last one inside, and the stage can be made."""
+    limits = bounds(stage)
+    for far in (-1e300, -50.0, 50.0, 1e300):
+        numbers = from_free(np.where(np.isfinite(limits).any(axis=1), far, 0.5), limits)[0]
+        assert np.all((numbers > limits[:, 0]) & (numbers < limits[:, 1]))
+        assert np.array_equal(values(with_values(stage, numbers)), numbers)
