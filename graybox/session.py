@@ -32,6 +32,7 @@ FINER = 2_800_000  # samples of the descent at twice the rate
 # Of the time left; a quarter for others
 SHARES = {"lnlnl": 0.4, "lnlnl-bias": 0.5, "wh-parallel": 0.07, "wh-memory": 0.07, "wh-sag": 0.07} | dict.fromkeys(PLANS, 0.5)
 WORTH = 0.5  # a part is tried if it promises at least so much of what the most promising one does; the bias always, richer ones grow from it
+WORK = 0.94  # of the time for descents: their last step ends late, and errors and intervals take a few passes more
 LAST = 30  # steps on all audio that a richer structure or start must leave time for
 RICH = (*PLANS, "lnlnl", "lnlnl-bias")  # take longest; all but the first are tried if time is left
 
@@ -51,7 +52,7 @@ class Session:
     """What changes while a fit runs: the best block of each structure, the history, the file on disk."""
 
     def __init__(self, material, rng, seconds, progress, checkpoint, asked):
-        self.material, self.rng, self.seconds, self.progress = material, rng, seconds, progress
+        self.material, self.rng, self.seconds, self.progress = material, rng, WORK * seconds, progress
         self.path = None if checkpoint is None else Path(checkpoint)
         self.started = self.saved = time.process_time()
         self.seed = str(getattr(rng.bit_generator.seed_seq, "entropy", "unknown"))

@@ -30,7 +30,7 @@ def published(name: str, y, begin: int) -> float:
 
 def report(name, seed, xs, ys, rate, test_x, test_y, begin, other) -> None:
     began = time.process_time()
-    result = fit("auto", xs, ys, sample_rate=rate, rng=np.random.default_rng(seed), seconds=165.0)
+    result = fit("auto", xs, ys, sample_rate=rate, rng=np.random.default_rng(seed), seconds=175.0)
     spent = time.process_time() - began
     print(f"\n{name}, seed {seed}: {result.structure}, {free_numbers(result.block)} free numbers, {spent:.0f} CPU-s, held-out ESR "
           f"{result.held_out:.4f}, TEST ESR {score(result.block, test_x, test_y, begin):.4f} (published: {other})", flush=True)

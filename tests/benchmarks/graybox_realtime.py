@@ -14,6 +14,7 @@ from graybox.amplifier import back_bank, front_bank, with_bias, with_free_poles,
 from graybox.blocks import Block, BlockProcessor
 from graybox.chain import Static
 from graybox.curves import TanhSum
+from graybox.gainstages import PLANS, drawn_block
 from graybox.optimise import Recording
 from graybox.structures import free_numbers
 
@@ -32,8 +33,18 @@ def chain() -> Block:
     return with_free_poles(with_bias(block, 4, pair))
 
 
+def row(name: str) -> Block:
+    """A row of gain stages as it is drawn before a fit."""
+    x = 0.2 * np.random.default_rng(0).standard_normal(20_000)
+    return with_free_poles(drawn_block(PLANS[name], [Recording(x, x, skip=2000)], RATE, np.random.default_rng(0))[1])
+
+
 def main() -> None:
-    block = chain()
+    for block in (chain(), *(row(name) for name in PLANS)):
+        show(block)
+
+
+def show(block: Block) -> None:
     print(f"{free_numbers(block)} free numbers, stages: {', '.join(stage.kind for stage in block.stages)}")
     x = 0.2 * np.random.default_rng(1).standard_normal(int(10 * RATE))
     for oversample in (1, 2, 4):

@@ -1,9 +1,9 @@
 """One amplifier model with a white-box tone stack between learned stages, fitted to three knob settings at once.
 
-Run: OMP_NUM_THREADS=1 python tests/benchmarks/graybox_tone.py [DATA] [STRUCTURE] [SECONDS] [UNHEARD]
+Run: OMP_NUM_THREADS=1 python tests/benchmarks/graybox_tone.py [DATA] [STRUCTURE] [SECONDS] [SEED] [UNHEARD]
 
-The fit ends at twice the rate. With the name of a setting as UNHEARD (bass3-middle7-treble1) the fit hears the two others, at the rate of the
-recordings, and that setting shows what the stack alone carries to a position that nothing was fitted to.
+With the name of a setting as UNHEARD (bass3-middle7-treble1) the fit hears the two others, and that setting shows what the stack alone carries
+to a position that nothing was fitted to.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ import numpy as np
 
 from graybox_data import audio
 from circuits.controls import Control
-from graybox.doubling import doubled_recording
 from graybox.fit import fit
 from graybox.linear import LinearCircuit, ToneStack
 from graybox.optimise import Recording, esr
@@ -37,9 +36,10 @@ def clips(which):
 
 
 def main() -> None:
-    structure = sys.argv[2] if len(sys.argv) > 2 else "lnlnl-bias"
-    seconds = float(sys.argv[3]) if len(sys.argv) > 3 else 340.0
-    unheard = sys.argv[4] if len(sys.argv) > 4 else ""
+    structure = sys.argv[2] if len(sys.argv) > 2 else "stages-4"
+    seconds = float(sys.argv[3]) if len(sys.argv) > 3 else 420.0
+    seed = int(sys.argv[4]) if len(sys.argv) > 4 else 0
+    unheard = sys.argv[5] if len(sys.argv) > 5 else ""
     xs, ys, places, rate = clips((1, 2, 3, 4, 5))
     if unheard:
         heard = [i for i, place in enumerate(places) if tuple(place.values()) != SETTINGS[unheard]]
@@ -52,13 +52,13 @@ def main() -> None:
     knobs = tuple(Control(name, 0.0, 10.0, 5.0) for name in ToneStack.CONTROLS)
     began = time.process_time()
     result = fit(structure, xs, ys, positions=places, middle=(LinearCircuit(stack, rate),), controls=knobs, sample_rate=rate,
-                 rng=np.random.default_rng(0), seconds=seconds, double=not unheard)
-    print(f"{result.structure}, {free_numbers(result.block)} free numbers, {time.process_time() - began:.0f} CPU-s, "
+                 rng=np.random.default_rng(seed), seconds=seconds)
+    print(f"seed {seed}: {result.structure}, {free_numbers(result.block)} free numbers, {time.process_time() - began:.0f} CPU-s, "
           f"held-out ESR {result.held_out:.4f}, training {result.training:.4f}; {result.stop}")
     for which in ((7,), (1, 2, 3, 4, 5)) if unheard else ((7,),):
         recordings = [Recording(x, y, place, 2000) for x, y, place in zip(*clips(which)[:3])]
         for name, place in SETTINGS.items():
-            scored = [r if result.block.sample_rate == rate else doubled_recording(r, rate) for r in recordings if tuple(r.positions.values()) == place]
+            scored = [r for r in recordings if tuple(r.positions.values()) == place]
             print(f"  clip {', '.join(map(str, which))} at {name}: ESR {esr(result.block, scored):.4f}")
     for estimate in result.estimates:
         if ".network." in estimate.name:
