@@ -80,7 +80,7 @@ def _jet_tanh_sum(line, weight, gain, shift, offset, y, late, early, own):
             gap = g * (line[t + 1] - line[t])
             far = abs(gap) > FAR
             share = 1.0 / (gap if far else 1.0)
-            # near: Taylor's series about the middle, to 1e-11 of the value and 1e-8 of the slopes
+            # near: Taylor's series about the middle, to 5e-11 of the value and 1e-8 of the slopes
             m = middle[t]
             d1 = 1.0 - m * m
             d2 = -2.0 * m * d1

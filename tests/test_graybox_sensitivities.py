@@ -14,7 +14,7 @@ from graybox.chain import Parallel, Static, push_chain, rest_chain
 from graybox.curves import (DiodePair, MonotoneSpline, Polynomial, Rational, SoftClip, Spline, Tanh, TanhSum,
                             device_curve)
 from graybox.dynamics import DynamicBias, EnvelopeGain
-from graybox.filters import Bank, Cascade, Delay, Fir, Gain, Offset, bank_at
+from graybox.filters import Cascade, Delay, Fir, Gain, Offset, bank_at
 from graybox.linear import LinearCircuit, ToneStack
 from graybox.net import MemoryNet, Net, tanh_net
 from graybox.optimise import Recording, levelled, normal_equations, render, squared_error
