@@ -20,7 +20,7 @@ from graybox.doubling import doubled
 from graybox.gainstages import PLANS
 from graybox.optimise import Step, esr, expected_fall, levenberg_marquardt, weighted_esr
 from graybox.store import block_from_json, block_to_json, read_json, write_json
-from graybox.structures import GROWS_FROM, LADDER, PARTS, finished, fit_structure, free_numbers, polished, promises
+from graybox.structures import GROWS_FROM, LADDER, LONGER, PARTS, finished, fit_structure, free_numbers, lengthened, polished, promises
 from graybox.stretches import stretches
 
 _log = logging.getLogger(__name__)
@@ -156,7 +156,10 @@ class Session:
         began = time.process_time()
         self.say(f"{name}: all recordings")
         before = weighted_esr(self.fitted[name], self.material.hold)
-        descent = polished(self.fitted[name], self.material, seconds=0.8 * self.left, on_step=self.on_step(name))
+        block = self.fitted[name]
+        if sum(len(r.x) for r in self.material.train) > 2 * LONGER:
+            block = lengthened(block, self.material, self.rng, seconds=0.4 * self.left, on_step=self.on_step(name)).block
+        descent = polished(block, self.material, seconds=0.8 * self.left, on_step=self.on_step(name))
         if descent.held_out <= before:
             self._finish(name, descent, began)
 

@@ -39,6 +39,7 @@ GROWTH = 180_000  # samples of the descents while the structure grows
 # second. With one shape for both the error of real amplifiers is twice as large.
 BIASES = ((0.002, 0.012), (0.06,))  # s
 SECOND_BIAS = (0.003,)  # s, before the second curve
+LONGER = 360_000  # samples of a descent between the growth and the one on all audio, whose steps take three times as long with 25 s of audio
 JOINT = 700_000  # samples of the descent of all positions together, before the last one on all audio
 ALONE = 0.65  # of the time, for what grows at one position
 STARTS = 3  # times that it grows there, from other stretches, if there is time: minima differ
@@ -223,18 +224,27 @@ class _Work:
 
 
 def _grown_alone(name, material, rng, seconds, say, on_step) -> Descent:
-    """A structure grown at one position, again from other stretches while half of the time that one growth takes would be left behind it
-    for all recordings; the best by its held-out error hears those."""
+    """A structure grown at one position, again from other stretches while there is time: minima differ.
+
+    The best two by their held-out error hear more, the better one of them all recordings.
+    """
     until, grown = time.process_time() + seconds, []
     while True:
         began = time.process_time()
         grown.append(fit_structure(name, {}, material, rng, seconds=max(until - began, 0.1), say=say, on_step=on_step))
         now = time.process_time()
-        if len(grown) == STARTS or until - now < 1.5 * (now - began):
+        if len(grown) == STARTS or until - now < 2.0 * (now - began):
             break
-    best = min(grown, key=lambda descent: descent.held_out)
+    best = sorted(grown, key=lambda descent: descent.held_out)[:2]
+    say(f"{name}: longer stretches")
+    best = [lengthened(descent.block, material, rng, seconds=max(0.3 * (until - now), 0.1), on_step=on_step) for descent in best]
     say(f"{name}: all recordings")
-    return polished(best.block, material, seconds=max(until - now, 0.1), on_step=on_step)
+    return polished(min(best, key=lambda descent: descent.held_out).block, material, seconds=max(until - time.process_time(), 0.1), on_step=on_step)
+
+
+def lengthened(block: Block, material: Material, rng: np.random.Generator, *, seconds: float, iterations: int = 40, on_step=None) -> Descent:
+    """Descent on `LONGER` samples, from a block that was fitted on fewer."""
+    return polished(block, replace(material, train=stretches(material.train, LONGER, rng)), seconds=seconds, iterations=iterations, on_step=on_step)
 
 
 def polished(block: Block, material: Material, *, seconds: float, iterations: int = 60,

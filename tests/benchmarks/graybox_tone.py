@@ -37,7 +37,7 @@ def clips(which):
 
 def main() -> None:
     structure = sys.argv[2] if len(sys.argv) > 2 else "stages-4"
-    seconds = float(sys.argv[3]) if len(sys.argv) > 3 else 420.0
+    seconds = float(sys.argv[3]) if len(sys.argv) > 3 else 600.0
     seed = int(sys.argv[4]) if len(sys.argv) > 4 else 0
     unheard = sys.argv[5] if len(sys.argv) > 5 else ""
     xs, ys, places, rate = clips((1, 2, 3, 4, 5))
