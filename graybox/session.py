@@ -157,7 +157,7 @@ class Session:
         self.say(f"{name}: all recordings")
         before = weighted_esr(self.fitted[name], self.material.hold)
         block = self.fitted[name]
-        if sum(len(r.x) for r in self.material.train) > 2 * LONGER:
+        if sum(len(r.x) for r in self.material.train) > 2 * LONGER and self.material.brightest() is None:
             block = lengthened(block, self.material, self.rng, seconds=0.4 * self.left, on_step=self.on_step(name)).block
         descent = polished(block, self.material, seconds=0.8 * self.left, on_step=self.on_step(name))
         if descent.held_out <= before:

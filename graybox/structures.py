@@ -41,7 +41,8 @@ BIASES = ((0.002, 0.012), (0.06,))  # s
 SECOND_BIAS = (0.003,)  # s, before the second curve
 LONGER = 360_000  # samples of a descent between the growth and the one on all audio, whose steps take three times as long with 25 s of audio
 JOINT = 700_000  # samples of the descent of all positions together, before the last one on all audio
-ALONE = 0.65  # of the time, for what grows at one position
+CHOSEN_AFTER = 15  # steps there that tell a good growth from a bad one
+GROWING, CHOOSING = 0.32, 0.42  # of the time, for growth at one position and for the choice
 STARTS = 3  # times that it grows there, from other stretches, if there is time: minima differ
 
 
@@ -152,10 +153,7 @@ def fit_structure(name: str, fitted: dict[str, Block], material: Material, rng: 
                        mend=f"Ask for one of {', '.join(WITH_MIDDLE)}.")
     one = material.brightest()
     if one is not None:
-        alone = _grown_alone(name, replace(one, growing=()), rng, ALONE * seconds, lambda text: say(f"one position, {text}"), on_step)
-        say(f"{name}: all positions")
-        return levenberg_marquardt(material.released(alone.block), stretches(material.train, JOINT, rng), material.hold, iterations=100, tolerance=1e-3,
-                                   patience=20, seconds=max(deadline - time.process_time(), 0.1), emphasis=material.emphasis, balanced=True, on_step=on_step)
+        return _joined(name, material, replace(one, growing=()), rng, seconds, say, on_step)
     before = GROWS_FROM.get(name)
     if before is not None and before not in fitted:
         fitted[before] = fit_structure(before, fitted, material, rng, seconds=0.4 * seconds, say=say,
@@ -223,23 +221,37 @@ class _Work:
         return self.descend(with_bias(block, block.curve_stages()[-1], part, seconds=SECOND_BIAS), 40)
 
 
-def _grown_alone(name, material, rng, seconds, say, on_step) -> Descent:
-    """A structure grown at one position, again from other stretches while there is time: minima differ.
+def _joined(name, material, one, rng, seconds, say, on_step) -> Descent:
+    """What grows at one position, then with all positions and the circuit's own numbers; several times, for minima differ, and the best goes on.
 
-    The best two by their held-out error hear more, the better one of them all recordings.
+    Which growth ends well shows only when all positions are heard: there one draw in three is left with twice the held-out error.
     """
+    deadline = time.process_time() + seconds
+    grown = _grown_alone(name, one, rng, GROWING * seconds, lambda text: say(f"one position, {text}"), on_step)
+    heard = stretches(material.train, JOINT, rng)
+
+    def together(block, iterations, tolerance, most):
+        return levenberg_marquardt(block, heard, material.hold, iterations=iterations, tolerance=tolerance, patience=20, emphasis=material.emphasis,
+                                   balanced=True, seconds=max(min(most, deadline - time.process_time()), 0.1), on_step=on_step)
+
+    found, each = [], 0.5 * CHOOSING * seconds / len(grown)
+    for i, descent in enumerate(grown):
+        say(f"{name}: all positions, growth {i + 1} of {len(grown)}")
+        longer = lengthened(descent.block, one, rng, seconds=each, on_step=on_step)
+        found.append(together(material.released(longer.block), CHOSEN_AFTER, 1e-3, each))
+    say(f"{name}: all positions")
+    return together(min(found, key=lambda descent: descent.held_out).block, 100, 3e-4, 0.7 * (deadline - time.process_time()))
+
+
+def _grown_alone(name, material, rng, seconds, say, on_step) -> list[Descent]:
+    """A structure grown at one position, again from other stretches while there is time."""
     until, grown = time.process_time() + seconds, []
     while True:
         began = time.process_time()
         grown.append(fit_structure(name, {}, material, rng, seconds=max(until - began, 0.1), say=say, on_step=on_step))
         now = time.process_time()
-        if len(grown) == STARTS or until - now < 2.0 * (now - began):
-            break
-    best = sorted(grown, key=lambda descent: descent.held_out)[:2]
-    say(f"{name}: longer stretches")
-    best = [lengthened(descent.block, material, rng, seconds=max(0.3 * (until - now), 0.1), on_step=on_step) for descent in best]
-    say(f"{name}: all recordings")
-    return polished(min(best, key=lambda descent: descent.held_out).block, material, seconds=max(until - time.process_time(), 0.1), on_step=on_step)
+        if len(grown) == STARTS or until - now < now - began:
+            return grown
 
 
 def lengthened(block: Block, material: Material, rng: np.random.Generator, *, seconds: float, iterations: int = 40, on_step=None) -> Descent:

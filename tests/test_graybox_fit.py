@@ -153,30 +153,32 @@ def test_what_stands_before_the_knobs_grows_at_the_brightest_position():
     assert network.slope == pytest.approx(39e3, rel=0.1) and network.c1 == pytest.approx(400e-12, rel=0.1)
 
 
-def test_the_growth_at_one_position_is_repeated_while_there_is_time_and_the_best_goes_on(monkeypatch):
-    """Three growths that end at held-out errors of our making: the better two hear more, and the one that gains by it all recordings."""
-    ends, longer, polish, clock = iter((0.3, 0.1, 0.2)), [], [], [0.0]
+def test_the_growth_at_one_position_is_repeated_while_there_is_time_and_the_best_with_all_positions_goes_on(monkeypatch):
+    """Three growths with held-out errors of our making: the one that is worst alone is the best with all positions, and is chosen."""
+    ends, heard, clock = iter((0.3, 0.1, 0.2)), [], [0.0]
 
     def grow(name, fitted, material, rng, *, seconds, say, on_step):
         clock[0] += 1.0
         held = next(ends)
         return Descent(f"block {held}", (), "", held, held)
 
-    def lengthen(block, material, rng, *, seconds, on_step):
-        longer.append((block, seconds))
-        clock[0] += 0.5
-        return Descent(f"{block}, longer", (), "", 0.0, {"block 0.2": 0.05}.get(block, 0.09))
+    def descend(block, recordings, hold, *, iterations, seconds, **_):
+        heard.append((block, iterations, seconds))
+        return Descent(block, (), "", 0.0, {"block 0.3": 0.01}.get(block, 0.05))
 
     monkeypatch.setattr(structures, "fit_structure", grow)
-    monkeypatch.setattr(structures, "lengthened", lengthen)
-    monkeypatch.setattr(structures, "polished", lambda block, material, *, seconds, on_step: polish.append((block, seconds)))
+    monkeypatch.setattr(structures, "lengthened", lambda block, material, rng, *, seconds, on_step: Descent(block, (), "", 0.0, 0.0))
+    monkeypatch.setattr(structures, "levenberg_marquardt", descend)
     monkeypatch.setattr(structures.time, "process_time", lambda: clock[0])
-    structures._grown_alone("lnlnl", None, np.random.default_rng(0), 10.0, lambda text: None, None)
-    assert longer == [("block 0.1", pytest.approx(2.1)), ("block 0.2", pytest.approx(2.1))]
-    assert polish == [("block 0.2, longer", pytest.approx(6.0))]
+    x = noise(1, 4000)
+    material = Material((Recording(x, x),), (Recording(x, x),), RATE)
+    monkeypatch.setattr(Material, "released", lambda self, block: block)
+    structures._joined("lnlnl", material, None, np.random.default_rng(0), 10.0, lambda text: None, None)
+    assert [entry[0] for entry in heard] == ["block 0.3", "block 0.1", "block 0.2", "block 0.3"]
+    assert [entry[1] for entry in heard] == [structures.CHOSEN_AFTER] * 3 + [100]
+    assert heard[0][2] == pytest.approx(0.7) and heard[3][2] == pytest.approx(0.7 * 7.0)
     ends = iter((0.3, 0.1))
-    structures._grown_alone("lnlnl", None, np.random.default_rng(0), 2.9, lambda text: None, None)
-    assert polish[1] == ("block 0.3, longer", pytest.approx(1.4))  # a second growth would leave no time for all recordings
+    assert [d.block for d in structures._grown_alone("lnlnl", None, np.random.default_rng(0), 1.9, lambda text: None, None)] == ["block 0.3"]
 
 
 def test_every_position_counts_alike_in_the_held_out_error():
