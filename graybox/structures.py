@@ -224,7 +224,7 @@ class _Work:
 def _joined(name, material, one, rng, seconds, say, on_step) -> Descent:
     """What grows at one position, then with all positions and the circuit's own numbers; several times, for minima differ, and the best goes on.
 
-    Which growth ends well shows only when all positions are heard: there one draw in three is left with twice the held-out error.
+    Which growth ends well shows only when all positions are heard: there a bad one is left with twice the held-out error.
     """
     deadline = time.process_time() + seconds
     grown = _grown_alone(name, one, rng, GROWING * seconds, lambda text: say(f"one position, {text}"), on_step)
