@@ -59,6 +59,7 @@ class Session:
         self.fitted: dict[str, Block] = {}
         self.tried: list[Attempt] = []
         self.current: tuple[str, Block] | None = None
+        self.lowest = np.inf  # held-out error of the current block
         self.chosen, self.history, self.stop = "", (), "done"
         self.steps: list[Step] = []
         self.held, self.last = None, None
@@ -111,7 +112,8 @@ class Session:
 
     def on_step(self, name):
         def note(step, block):
-            self.current = (name, block)
+            if not step.held_out >= self.lowest:  # a descent from another start begins worse than the best one ended
+                self.lowest, self.current = step.held_out, (name, block)
             self.steps.append(step)
             self.say(f"{name}: step {len(self.steps)}, loss {step.loss:.3g}, held-out ESR {step.held_out:.3g}")
             self.save()
@@ -120,7 +122,7 @@ class Session:
     def _finish(self, name, descent, began):
         self.fitted[name] = descent.block
         self.history, self.stop, self.chosen = descent.history, descent.stop, name
-        self.current = None
+        self.current, self.lowest = None, np.inf
         self.tried.append(Attempt(name, free_numbers(descent.block), float(descent.held_out),
                                   time.process_time() - began, descent.stop))
         self.save(force=True)
@@ -249,11 +251,11 @@ class Session:
         last = self._seconds_of_last_steps(name)
         while self.left > spent + last:
             began, others, held = time.process_time(), {}, weighted_esr(self.fitted[name], self.material.hold)
-            self.steps, material = [], self.material.drawn(self.rng)
+            self.steps, self.lowest, material = [], held, self.material.drawn(self.rng)
             for step in reversed(chain):
                 descent = fit_structure(step, others, material, self.rng, seconds=self.left, say=self.say, on_step=self.on_step(name))
                 others[step] = descent.block
-            took, self.current = time.process_time() - began, None
+            took, self.current, self.lowest = time.process_time() - began, None, np.inf
             self.tried.append(Attempt(f"{name}, again", free_numbers(descent.block), float(descent.held_out), took, descent.stop))
             if descent.held_out < held:
                 self.fitted[name], self.history, self.stop = descent.block, descent.history, descent.stop

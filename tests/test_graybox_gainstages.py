@@ -19,7 +19,7 @@ from graybox.dynamics import DynamicBias
 from graybox.filters import Cascade
 from graybox.gainstages import HIGH_PASS, PLANS, drawn_block, first_order
 from graybox.linear import LinearCircuit, ToneStack
-from graybox.optimise import Descent, Recording, esr, levenberg_marquardt
+from graybox.optimise import Descent, Recording, Step, esr, levenberg_marquardt
 from graybox.parameters import free_mask
 from graybox.session import Session
 from graybox.store import block_from_json, block_to_json
@@ -166,3 +166,12 @@ def test_a_richer_structure_is_left_out_where_the_last_steps_would_lack_the_time
         left_out = [t for t in session.tried if t.structure in sessions.RICH and t.structure not in rich]
         assert all("CPU-s are left" in t.stop for t in left_out)
     assert set(sessions.RICH) <= set(LADDER)
+
+
+def test_what_an_interruption_leaves_is_the_best_of_all_starts(dull):
+    """A later start begins worse than an earlier one ended: it takes its place only when it is better."""
+    session = Session(Material((dull,), (dull,), RATE), np.random.default_rng(0), 100.0, None, None, "stages-3")
+    note = session.on_step("stages-3")
+    for held, kept in ((0.4, 0.4), (0.2, 0.2), (0.9, 0.2), (0.3, 0.2), (0.1, 0.1)):
+        note(Step(0.0, 1.0, held, 1.0), f"block {held}")
+        assert session.current == ("stages-3", f"block {kept}")
