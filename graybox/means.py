@@ -77,19 +77,15 @@ def _jet_tanh_sum(line, weight, gain, shift, offset, y, late, early, own):
         w, g, rest = weight[i], gain[i], rests[i]
         _unit(line, g, shift[i], tanh, area, middle)
         for t in range(n):
-            gap = g * (line[t + 1] - line[t])
+            gap, m = g * (line[t + 1] - line[t]), middle[t]
             far = abs(gap) > FAR
             share = 1.0 / (gap if far else 1.0)
-            # near: Taylor's series about the middle, to 5e-11 of the value and 1e-8 of the slopes
-            m = middle[t]
             d1 = 1.0 - m * m
-            d2 = -2.0 * m * d1
-            d3 = d1 * (6.0 * m * m - 2.0)
-            half = 0.5 * d1 + d3 * gap * gap / 48.0
-            quotient = (area[t + 1] - area[t]) * share
-            mean = quotient if far else m + d2 * gap * gap / 24.0
-            a = (tanh[t + 1] - quotient) * share if far else half + d2 * gap / 12.0
-            b = (quotient - tanh[t]) * share if far else half - d2 * gap / 12.0
+            half = 0.5 * d1 + d1 * (6.0 * m * m - 2.0) * gap * gap / 48.0
+            skew = -2.0 * m * d1 * gap / 12.0
+            mean = _mean(gap, area[t], area[t + 1], m)
+            a = (tanh[t + 1] - mean) * share if far else half + skew
+            b = (mean - tanh[t]) * share if far else half - skew
             y[t] += w * (mean - rest)
             late[t] += w * g * a
             early[t] += w * g * b
@@ -110,13 +106,15 @@ def _mean_tanh_sum(line, weight, gain, shift, offset, y):
         w, g, rest = weight[i], gain[i], rests[i]
         _unit(line, g, shift[i], tanh, area, middle)
         for t in range(n):
-            gap = g * (line[t + 1] - line[t])
-            far = abs(gap) > FAR
-            share = 1.0 / (gap if far else 1.0)
-            m = middle[t]
-            d2 = -2.0 * m * (1.0 - m * m)
-            mean = (area[t + 1] - area[t]) * share if far else m + d2 * gap * gap / 24.0
-            y[t] += w * (mean - rest)
+            y[t] += w * (_mean(g * (line[t + 1] - line[t]), area[t], area[t + 1], middle[t]) - rest)
+
+
+@kernel(bare=True)
+def _mean(gap, before, after, middle):
+    """Mean of tanh over ``gap``: of its integral's values at both ends, or by Taylor's series about the middle, to 5e-11 (the slopes to 1e-8)."""
+    far = abs(gap) > FAR
+    quotient = (after - before) / (gap if far else 1.0)
+    return quotient if far else middle - 2.0 * middle * (1.0 - middle * middle) * gap * gap / 24.0
 
 
 @kernel

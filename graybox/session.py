@@ -20,8 +20,8 @@ from graybox.doubling import doubled
 from graybox.gainstages import PLANS
 from graybox.optimise import Step, esr, expected_fall, levenberg_marquardt, weighted_esr
 from graybox.store import block_from_json, block_to_json, read_json, write_json
-from graybox.structures import GROWS_FROM, LADDER, LONGER, PARTS, finished, fit_structure, free_numbers, lengthened, polished, promises
 from graybox.stretches import stretches
+from graybox.structures import GROWS_FROM, LADDER, LONGER, PARTS, finished, fit_structure, free_numbers, lengthened, polished, promises
 
 _log = logging.getLogger(__name__)
 CHECKPOINT, CHECKPOINT_VERSION = "ampwright-fit", 1
